@@ -1,0 +1,24 @@
+"""The engine that migrations use: no pool, no named prepared statements, no time limits."""
+
+from typing import Any
+
+from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
+
+
+def migration_engine(url: str) -> AsyncEngine:
+    """Makes an engine whose connections live as long as their use.
+
+    Prepared statements are off, since a schema that changes under them makes them fail.
+
+    Args:
+        url: with an asynchronous driver, asyncpg or psycopg.
+
+    Returns:
+        The engine; nothing is connected.
+    """
+    cache: dict[str, Any] = {"prepare_threshold": None}
+    if make_url(url).get_driver_name() == "asyncpg":
+        cache = {"statement_cache_size": 0, "prepared_statement_cache_size": 0}
+    return create_async_engine(url, poolclass=NullPool, connect_args=cache)
