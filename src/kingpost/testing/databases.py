@@ -93,10 +93,11 @@ class Databases:
         Returns:
             The name of the template.
         """
-        name = TEMPLATE + fingerprint(migrations)
+        ours = f"{TEMPLATE}{_digest(str(migrations.resolve()).encode())[:6]}_"
+        name = ours + fingerprint(migrations)
         with self._locked():
             if name not in self._server.databases():
-                self._drop_stale()
+                self._drop_unused(ours)
                 building = f"{name}_building"
                 self._server.create_database(building)
                 build(building)
@@ -126,12 +127,16 @@ class Databases:
     def drop_abandoned(self) -> None:
         """Drops the copies of test processes that were killed."""
         for name in self._server.databases():
-            if name.startswith(COPY) and not _alive(int(name.split("_")[1])):
+            if name.startswith(COPY) and not _alive(_owner(name)):
                 self._server.drop_database(name)
 
-    def _drop_stale(self) -> None:
-        for name in self._server.databases():
-            if name.startswith(TEMPLATE):
+    def _drop_unused(self, templates: str) -> None:
+        """Drops templates of older migrations, unless another test run may still copy them."""
+        names = self._server.databases()
+        if any(name.startswith(COPY) and _owner(name) != os.getpid() for name in names):
+            return
+        for name in names:
+            if name.startswith(templates):
                 self._server.drop_database(name)
 
     @contextmanager
@@ -180,11 +185,19 @@ def fingerprint(migrations: Path) -> str:
         Twelve hexadecimal digits.
     """
     library = Path(kingpost.__file__).parent
-    digest = hashlib.sha256()
+    content = bytearray()
     for folder in (migrations, library / "database", library / "migrations"):
         for file in sorted(folder.rglob("*.py")):
-            digest.update(str(file.relative_to(folder)).encode() + b"\0" + file.read_bytes())
-    return digest.hexdigest()[:12]
+            content += str(file.relative_to(folder)).encode() + b"\0" + file.read_bytes()
+    return _digest(content)[:12]
+
+
+def _digest(content: bytes | bytearray) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _owner(copy: str) -> int:
+    return int(copy.removeprefix(COPY).partition("_")[0])
 
 
 def _alive(pid: int) -> bool:

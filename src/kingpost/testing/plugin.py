@@ -67,10 +67,8 @@ def _drivers(config: pytest.Config) -> list[str]:
     if chosen is None:
         return [name for name in DRIVERS if importlib.util.find_spec(name)]
     names = [name.strip() for name in str(chosen).split(",")]
-    if unknown := [name for name in names if name not in DRIVERS]:
-        raise pytest.UsageError(
-            f"--kingpost-drivers: {', '.join(unknown)} is none of {', '.join(DRIVERS)}"
-        )
+    if unknown := set(names).difference(DRIVERS):
+        raise pytest.UsageError(f"--kingpost-drivers: {unknown} is none of {DRIVERS}")
     return names
 
 
@@ -285,19 +283,17 @@ def start_server(launch_server: Callable[..., Any]) -> Iterator[Callable[..., Se
 
 
 @pytest.fixture(scope="session")
-def shared_server(launch_server: Callable[..., Any]) -> Iterator[list[Any]]:
+def shared_server(launch_server: Callable[..., Any]) -> Iterator[ServerProcess]:
     """The one server of this process and driver, started by the first test that needs it."""
-    with ExitStack() as stack:
-        started: list[Any] = [stack.enter_context(launch_server())]
+    with launch_server() as started:
         yield started
 
 
 @pytest.fixture
-def server(shared_server: list[Any]) -> ServerProcess:
+def server(shared_server: ServerProcess) -> ServerProcess:
     """A running `kingpost serve` with a database of its own, which tests share.
 
     Starting one takes a second, so that what a test leaves in it, the next one finds. A test
     that ends or disturbs the server asks for `start_server` instead.
     """
-    running: ServerProcess = shared_server[0]
-    return running
+    return shared_server

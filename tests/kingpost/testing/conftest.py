@@ -1,0 +1,147 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from kingpost.embedded import EmbeddedPostgres
+
+SHOP = {
+    "pyproject.toml": """
+        [tool.kingpost]
+        app = "shop.main:create_app"
+        settings = "shop.main:Settings"
+        metadata = "shop.models:Base.metadata"
+        migrations = "src/shop/migrations"
+        env_prefix = "SHOP_"
+
+        [tool.pytest.ini_options]
+        asyncio_mode = "auto"
+        filterwarnings = ["error"]
+    """,
+    "src/shop/__init__.py": "",
+    "src/shop/models.py": """
+        from sqlalchemy import ForeignKey
+        from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+        class Base(DeclarativeBase): ...
+
+        class Author(Base):
+            __tablename__ = "author"
+            id: Mapped[int] = mapped_column(primary_key=True)
+            name: Mapped[str]
+
+        class Book(Base):
+            __tablename__ = "book"
+            id: Mapped[int] = mapped_column(primary_key=True)
+            author_id: Mapped[int] = mapped_column(ForeignKey("author.id"))
+    """,
+    "src/shop/main.py": """
+        from contextlib import asynccontextmanager
+        from types import SimpleNamespace
+
+        from fastapi import FastAPI
+        from kingpost.database import Database, DatabaseOptions
+        from kingpost.settings import ServiceSettings
+        from sqlalchemy import func, select
+
+        from shop.models import Author, Base, Book
+
+        class Settings(ServiceSettings):
+            greeting: str = "hello"
+
+        def create_app(settings):
+            options = DatabaseOptions(url=settings.database_url.get_secret_value())
+            database = Database(options, metadata=Base.metadata)
+
+            @asynccontextmanager
+            async def lifespan(app):
+                app.state.started = True
+                yield
+                await database.close()
+
+            app = FastAPI(lifespan=lifespan)
+            app.state.kingpost = SimpleNamespace(database=database, keys=Keys())
+
+            @app.get("/readyz")
+            async def ready(): ...
+
+            @app.get("/hello")
+            async def hello(): return settings.greeting
+
+            @app.get("/authors")
+            async def authors(nplus1: bool = False):
+                return await database.read(lambda session: counted(session, nplus1))
+
+            return app
+
+        async def counted(session, nplus1):
+            books = select(Author.id, func.count(Book.id)).outerjoin(Book).group_by(Author.id)
+            if not nplus1:
+                return {id: count for id, count in await session.execute(books)}
+            ids = (await session.scalars(select(Author.id))).all()
+            return {
+                id: await session.scalar(select(func.count(Book.id)).where(Book.author_id == id))
+                for id in ids
+            }
+
+        class Keys:
+            async def create(self, name, scopes, expires_at):
+                return object(), "secret of " + name
+    """,
+    "src/shop/migrations/env.py": """
+        import os
+        from kingpost.migrations import environment
+        from shop.models import Base
+        environment.run(Base.metadata, environ=os.environ)
+    """,
+    "src/shop/migrations/versions/one.py": """
+        import sqlalchemy as sa
+        from alembic import op
+        revision, down_revision, branch_labels, depends_on = "one", None, None, None
+
+        def upgrade():
+            op.create_table("author", sa.Column("id", sa.Integer, primary_key=True),
+                            sa.Column("name", sa.Text, nullable=False))
+            op.create_table("book", sa.Column("id", sa.Integer, primary_key=True),
+                            sa.Column("author_id", sa.Integer, sa.ForeignKey("author.id"),
+                                      nullable=False))
+            op.execute("create function refuse() returns trigger language plpgsql as "
+                       "$$ begin raise 'append only'; end $$")
+            op.execute("create trigger append_only before truncate on book "
+                       "for each statement execute function refuse()")
+
+        def downgrade():
+            op.drop_table("book")
+            op.drop_table("author")
+            op.execute("drop function refuse")
+    """,
+}
+
+RunTests = Callable[..., pytest.RunResult]
+
+
+@pytest.fixture
+def shop(pytester: pytest.Pytester) -> Path:
+    """A project of somebody else, with two tables, a migration and a service."""
+    from inspect import cleandoc
+
+    for name, content in SHOP.items():
+        file = pytester.path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(cleandoc(content))
+    return pytester.path
+
+
+@pytest.fixture
+def run_tests(shop: Path, pytester: pytest.Pytester, postgres: EmbeddedPostgres) -> RunTests:
+    """Runs tests in the shop with pytest in a process of its own."""
+
+    def run(tests: str, *arguments: str) -> pytest.RunResult:
+        from inspect import cleandoc
+
+        (shop / "tests").mkdir(exist_ok=True)
+        (shop / "tests" / "test_shop.py").write_text(cleandoc(tests))
+        folder = f"--kingpost-folder={postgres.folder}"
+        return pytester.runpytest_subprocess("-p", "no:cacheprovider", folder, *arguments)
+
+    return run
