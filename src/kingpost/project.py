@@ -136,6 +136,12 @@ class Project:
         """The name of its database on the embedded server."""
         return self.targets["app"].partition(":")[0].partition(".")[0]
 
+    def embedded_server(self) -> "EmbeddedPostgres":
+        """The embedded development server, not started."""
+        from kingpost.embedded import EmbeddedPostgres  # noqa: PLC0415 - not in production
+
+        return EmbeddedPostgres(self.development_folder / "postgres")
+
     @contextmanager
     def embedded(self) -> "Iterator[EmbeddedPostgres]":
         """Runs the embedded development server, with its database there.
@@ -143,9 +149,7 @@ class Project:
         Raises:
             EmbeddedError: it cannot start; the message is one line with the way out.
         """
-        from kingpost.embedded import EmbeddedPostgres  # noqa: PLC0415 - not in production
-
-        with EmbeddedPostgres(self.development_folder / "postgres") as server:
+        with self.embedded_server() as server:
             if self.development_database not in server.databases():
                 server.create_database(self.development_database)
             yield server

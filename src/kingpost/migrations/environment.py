@@ -55,6 +55,7 @@ def _show_progress() -> None:
     if getattr(context.config, "cmd_opts", None) is not None:
         logging.basicConfig(format="%(message)s")
         logging.getLogger("alembic").setLevel(logging.INFO)
+        logging.getLogger("alembic.runtime.plugins").setLevel(logging.WARNING)
 
 
 @contextmanager

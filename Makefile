@@ -1,0 +1,48 @@
+# `make run` serves, `make test` runs every test; both set up what they need first.
+
+SHELL := /bin/bash
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+INSTALL := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+INSTALLED := $(VENV)/installed
+
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: setup run test check openapi bench lock
+
+setup: $(INSTALLED)
+
+$(INSTALLED): requirements.lock pyproject.toml
+	@$(or $(PYTHON),python3) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+		{ echo "Python 3.11 or newer is needed: make setup PYTHON=/path/to/python3"; exit 1; }
+	@echo "Setting up $(VENV) ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(INSTALL) --require-hashes -r requirements.lock
+	@$(INSTALL) --no-deps --no-build-isolation -e .
+	@touch $@
+
+run: setup
+	@exec kingpost dev
+
+test: setup
+	@coverage erase
+	@pytest -n $(or $(WORKERS),2) --cov --cov-report= --cov-fail-under=0 $(ARGS)
+
+check: setup
+	ruff check .
+	ruff format --check .
+	mypy
+	lint-imports
+	python scripts/lock.py --check
+
+openapi: setup
+	@kingpost openapi --output openapi.json
+	@echo "openapi.json written"
+
+bench: setup
+	@echo "There are no benchmarks yet."
+
+lock: setup
+	@python scripts/lock.py

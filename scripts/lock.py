@@ -1,0 +1,53 @@
+#!/usr/bin/env python3
+"""Writes requirements.lock from pyproject.toml; with --check only says whether it is up to date.
+
+The lock holds every extra and the development tools for all platforms, with hashes and without
+the address of any index: pip takes the packages from wherever it is configured to look.
+"""
+
+import argparse
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+LOCK = ROOT / "requirements.lock"
+UV = Path(sys.executable).with_name("uv")
+
+
+def compile_lock(target: Path, *, upgrade: bool) -> None:
+    options = ["--universal", "--generate-hashes", "--all-extras", "--group", "dev"]
+    options += ["--no-emit-index-url", "--no-emit-find-links", "--quiet"]
+    options += ["--custom-compile-command", "make lock", "--output-file", str(target)]
+    options += ["--upgrade"] if upgrade else []
+    done = subprocess.run([str(UV), "pip", "compile", "pyproject.toml", *options], cwd=ROOT)
+    if done.returncode != 0:
+        sys.exit("lock: could not be compiled")
+    if any(word in target.read_text() for word in ("://", "file:", "--index", "--find-links")):
+        sys.exit("lock: it would contain an address; check the configuration of uv")
+
+
+def check() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        again = Path(folder) / LOCK.name
+        shutil.copy(LOCK, again)  # the versions there are kept wherever they still fit
+        compile_lock(again, upgrade=False)
+        if again.read_text() != LOCK.read_text():
+            sys.exit("lock: requirements.lock is not up to date; run `make lock`")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="change nothing")
+    parser.add_argument("--upgrade", action="store_true", help="take the newest versions")
+    arguments = parser.parse_args()
+    if arguments.check:
+        check()
+    else:
+        compile_lock(LOCK, upgrade=arguments.upgrade)
+
+
+if __name__ == "__main__":
+    main()

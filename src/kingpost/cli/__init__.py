@@ -1,0 +1,1 @@
+"""The command line `kingpost`: one module for each group of commands."""

@@ -1,0 +1,117 @@
+"""Commands that manage API keys."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, TypeVar
+from uuid import UUID
+
+from kingpost.cli.invocation import Invocation, Subcommands
+from kingpost.cli.table import print_table
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from kingpost.http.runtime import KeyAdmin, KeyView, NewKey
+
+T = TypeVar("T")
+
+
+def add_commands(commands: Subcommands) -> None:
+    """Adds `keys` to the parser."""
+    group = commands.add_parser("keys", help="create, list, revoke and rotate API keys")
+    actions = group.add_subparsers(metavar="ACTION", required=True)
+    creating = actions.add_parser("create", help="make a key; its secret is shown only now")
+    creating.add_argument("name", metavar="NAME")
+    creating.add_argument("--scope", action="append", default=[], help="may be repeated")
+    creating.add_argument("--expires-in", type=_days, metavar="DAYS", help="default: never")
+    creating.set_defaults(run=create)
+    actions.add_parser("list", help="list all keys").set_defaults(run=show)
+    for name, action, text in (
+        ("revoke", revoke, "end a key"),
+        ("rotate", rotate, "make a successor with the same name and scopes"),
+    ):
+        parser = actions.add_parser(name, help=text)
+        parser.add_argument("id", type=UUID, metavar="ID")
+        parser.set_defaults(run=action)
+
+
+def _days(text: str) -> int:
+    days = int(text)
+    if not 0 < days <= 36_500:
+        raise ValueError(text)
+    return days
+
+
+def create(invocation: Invocation) -> int:
+    """Makes a key and prints its secret."""
+    given = invocation.arguments
+    _print_secret(
+        _manage(invocation, lambda keys: keys.create(given.name, given.scope, given.expires_in))
+    )
+    return 0
+
+
+def show(invocation: Invocation) -> int:
+    """Prints all keys, without their secrets."""
+    rows = _manage(invocation, lambda keys: keys.list())
+    print_table(
+        ("ID", "NAME", "SCOPES", "CREATED", "EXPIRES", "LAST USED", "REVOKED"),
+        [_row(key) for key in rows],
+    )
+    return 0
+
+
+def _row(key: "KeyView") -> tuple[str, ...]:
+    moments = (key.created_at, key.expires_at, key.last_used_at, key.revoked_at)
+    return (str(key.id), key.name, " ".join(key.scopes) or "-", *map(_moment, moments))
+
+
+def revoke(invocation: Invocation) -> int:
+    """Ends a key."""
+    _manage(invocation, lambda keys: keys.revoke(invocation.arguments.id))
+    print(f"revoked {invocation.arguments.id}")
+    return 0
+
+
+def rotate(invocation: Invocation) -> int:
+    """Makes a successor of a key and prints its secret."""
+    _print_secret(_manage(invocation, lambda keys: keys.rotate(invocation.arguments.id)))
+    return 0
+
+
+def _print_secret(key: "NewKey") -> None:
+    print(f"id      {key.id}")
+    print(f"scopes  {' '.join(key.scopes) or '-'}")
+    print(f"key     {key.key}")
+    print("The key is shown only now: keep it in a safe place.")
+
+
+def _moment(value: datetime | None) -> str:
+    return "-" if value is None else value.astimezone(UTC).strftime("%Y-%m-%d %H:%MZ")
+
+
+def _manage(invocation: Invocation, use: "Callable[[KeyAdmin], Awaitable[T]]") -> T:
+    with invocation.settings_with_database() as settings:
+        return with_keys(invocation.project.create_app(settings), use)
+
+
+def with_keys(app: "FastAPI", use: "Callable[[KeyAdmin], Awaitable[T]]") -> T:
+    """Uses the keys of a service without serving it.
+
+    Args:
+        app: the service.
+        use: called with the keys.
+
+    Returns:
+        What `use` returns.
+    """
+
+    async def run() -> T:
+        runtime = app.state.kingpost
+        try:
+            return await use(runtime.keys)
+        finally:
+            await runtime.database.close()
+
+    return asyncio.run(run())

@@ -1,0 +1,56 @@
+"""`kingpost serve`: the way to run in production. It changes nothing, it only checks and serves."""
+
+import asyncio
+
+from kingpost.cli import serving
+from kingpost.cli.invocation import CommandError, Invocation, Subcommands
+from kingpost.migrations import revisions
+from kingpost.migrations.engine import migration_engine
+from kingpost.project import Project
+from kingpost.settings import SettingsError
+
+
+def add_commands(commands: Subcommands) -> None:
+    """Adds `serve` to the parser."""
+    parser = commands.add_parser("serve", help="serve a migrated database (for production)")
+    parser.set_defaults(run=run)
+
+
+def run(invocation: Invocation) -> int:
+    """Serves until SIGTERM or SIGINT; refuses a database at another revision than the code."""
+    settings = invocation.settings
+    if settings.database_url is None:
+        raise SettingsError([f"{invocation.project.env_prefix}DATABASE_URL: needed by `serve`"])
+    sockets = serving.bind(settings, invocation.project.env_prefix)
+    check_revision(invocation.project, settings.database_url.get_secret_value())
+    return serving.serve(invocation.project, settings, sockets)
+
+
+def check_revision(project: Project, url: str) -> None:
+    """Refuses a database that is at another revision than the code.
+
+    Args:
+        project: the service.
+        url: its database.
+
+    Raises:
+        CommandError: they differ.
+    """
+    wanted, found = revisions.heads(project.migrations), asyncio.run(_current(url))
+    if wanted != found:
+        raise CommandError(
+            f"the database is at revision {_names(found)}, this code needs {_names(wanted)}: "
+            "run `alembic upgrade head`"
+        )
+
+
+async def _current(url: str) -> set[str]:
+    engine = migration_engine(url)
+    try:
+        return await revisions.current(engine)
+    finally:
+        await engine.dispose()
+
+
+def _names(found: set[str]) -> str:
+    return ", ".join(sorted(found)) or "(none)"

@@ -1,0 +1,115 @@
+"""Binds the port and serves, with or without reload."""
+
+import errno
+import os
+import socket
+import threading
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from uvicorn.supervisors import ChangeReload
+
+from kingpost.cli.invocation import CommandError
+from kingpost.project import Project
+from kingpost.settings import ServiceSettings
+
+_BACKLOG = 2048
+
+
+def bind(settings: ServiceSettings, prefix: str) -> list[socket.socket]:
+    """Listens on the service's port, before anything else is started.
+
+    Args:
+        settings: host and port; port 0 takes a free one.
+        prefix: of the settings' names, for the message.
+
+    Returns:
+        The listening socket, as a list.
+
+    Raises:
+        CommandError: the port is taken, or the address is not of this machine.
+    """
+    where = (settings.host, settings.port)
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        return [socket.create_server(where, family=family, backlog=_BACKLOG)]
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise CommandError(
+                f"port {settings.port} on {settings.host} is taken: "
+                f"stop what listens there, or set {prefix}PORT to another one"
+            ) from error
+        raise CommandError(
+            f"cannot listen on {settings.host}:{settings.port} ({error.strerror or error}): "
+            f"set {prefix}HOST and {prefix}PORT"
+        ) from error
+
+
+def address(settings: ServiceSettings, sockets: list[socket.socket]) -> str:
+    """The URL to reach the service at from this machine.
+
+    Args:
+        settings: the host.
+        sockets: as bound, which know the port.
+
+    Returns:
+        Such as `http://127.0.0.1:8000`.
+    """
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104 - compared, not bound
+    port = sockets[0].getsockname()[1]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def serve(project: Project, settings: ServiceSettings, sockets: list[socket.socket]) -> int:
+    """Serves until SIGTERM or SIGINT.
+
+    Args:
+        project: the service.
+        settings: complete ones, with a database.
+        sockets: the listening ones.
+
+    Returns:
+        The exit code.
+    """
+    app = project.create_app(settings)
+    uvicorn.Server(uvicorn.Config(app, log_config=None)).run(sockets=sockets)
+    return 0
+
+
+def serve_reloading(
+    project: Project, settings: ServiceSettings, sockets: list[socket.socket]
+) -> int:
+    """Serves in a child process that is replaced whenever the source changes.
+
+    Args:
+        project: the service.
+        settings: complete ones; they stay the same over reloads.
+        sockets: the listening ones, handed to each child.
+
+    Returns:
+        The exit code.
+    """
+    config = uvicorn.Config(
+        project.targets["app"], reload=True, reload_dirs=[str(project.source)], log_config=None
+    )
+    child = partial(_serve_in_child, project.root, dict(settings), os.getpid())
+    ChangeReload(config, target=child, sockets=sockets).run()
+    return 0
+
+
+def _serve_in_child(
+    root: Path, values: dict[str, Any], parent: int, sockets: list[socket.socket]
+) -> None:
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    project = Project.find(root)
+    serve(project, project.settings_model.model_validate(values), sockets)
+
+
+def _end_with(parent: int) -> None:
+    """Frees the port when the parent was killed, which no signal tells the child."""
+    while os.getppid() == parent:
+        time.sleep(0.2)
+    os._exit(1)
