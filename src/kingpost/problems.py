@@ -9,6 +9,7 @@
     ├── NotFound                   404  not-found
     ├── MethodNotAllowed           405  method-not-allowed
     ├── NotAcceptable              406  not-acceptable
+    ├── RequestTimeout             408  request-timeout
     ├── Conflict                   409  conflict
     ├── ContentTooLarge            413  content-too-large
     ├── UriTooLong                 414  uri-too-long
@@ -162,12 +163,12 @@ class MethodNotAllowed(Problem):
     title = "The resource does not support this method"
 
 
-class NotAcceptable(Problem):
-    """The client accepts no JSON."""
+class RequestTimeout(Problem):
+    """The head of the request did not arrive in time."""
 
-    status = 406
-    slug = "not-acceptable"
-    title = "The answer is only available as JSON"
+    status = 408
+    slug = "request-timeout"
+    title = "The request did not arrive in time"
 
 
 class Conflict(Problem):

@@ -1,0 +1,174 @@
+"""One format for all logs: ours through structlog, the libraries' through the standard library."""
+
+import logging
+import sys
+from collections.abc import MutableMapping
+from typing import Any, Literal
+
+import structlog
+from structlog.typing import EventDict, Processor
+
+from kingpost.context import current_request
+from kingpost.observability.fingerprint import fingerprint, frames, type_name
+from kingpost.observability.redaction import hide_by_name, hide_in_text
+
+LevelName = Literal["debug", "info", "warning", "error"]
+
+# What these say at level info is of use to nobody but their authors.
+_WARNINGS_ONLY = ("sqlalchemy", "asyncio", "watchfiles", "httpx", "httpcore")
+_DEEPEST = 30
+
+
+def configure_logging(level: LevelName = "info", json: bool = True) -> None:
+    """Sends every log of this process to standard output, one event a line.
+
+    Args:
+        level: the lowest level that is written.
+        json: one JSON object a line; otherwise lines for people, with whole tracebacks.
+    """
+    lowest = logging.getLevelNamesMapping()[level.upper()]
+    renderer = _json_renderer() if json else _console_renderer()
+    shared = _shared_processors(json)
+    structlog.configure(
+        processors=[*shared, *renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(lowest),
+        logger_factory=_Lines,
+        cache_logger_on_first_use=False,
+    )
+    _configure_standard_library(lowest, shared, renderer)
+
+
+def _shared_processors(json: bool) -> list[Processor]:
+    return [
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _add_request,
+        _summarise_exception if json else structlog.processors.format_exc_info,
+        _hide_by_name,
+    ]
+
+
+def _json_renderer() -> list[Processor]:
+    return [_order, structlog.processors.JSONRenderer(), _hide_in_line]
+
+
+def _console_renderer() -> list[Processor]:
+    console = structlog.dev.ConsoleRenderer(
+        colors=sys.stdout.isatty(),
+        exception_formatter=structlog.dev.plain_traceback,
+    )
+    return [_escape_controls, console, _hide_in_line]
+
+
+def _configure_standard_library(
+    lowest: int, shared: list[Processor], renderer: list[Processor]
+) -> None:
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(lowest)
+    for name in ("uvicorn", "uvicorn.error", "alembic", "kingpost"):
+        _reset(name, logging.NOTSET)
+    for name in _WARNINGS_ONLY:
+        _reset(name, max(lowest, logging.WARNING))
+    _reset("uvicorn.access", logging.CRITICAL)
+
+
+def _reset(name: str, level: int) -> None:
+    logger = logging.getLogger(name)
+    logger.handlers = []
+    logger.propagate = True
+    logger.setLevel(level)
+
+
+class _Lines:
+    """Writes lines to standard output; a full disk must not fail a request."""
+
+    def __init__(self, name: str = "kingpost") -> None:
+        self.name = name
+
+    def msg(self, line: str) -> None:
+        try:
+            sys.stdout.write(line + "\n")
+            sys.stdout.flush()
+        except (OSError, ValueError):
+            return  # ValueError: it was closed
+
+    debug = info = warning = warn = error = critical = exception = fatal = log = msg
+
+
+def _add_request(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    context = current_request.get()
+    if context is None:
+        return event
+    event.setdefault("request_id", context.request_id)
+    if context.route is not None:
+        event.setdefault("route", context.route)
+    if context.actor is not None:
+        event.setdefault("actor", context.actor)
+    for name in ("trace_id", "span_id"):
+        if name in context.notes:
+            event.setdefault(name, context.notes[name])
+    return event
+
+
+def _summarise_exception(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    """An error for production: what and where, without the values that were in it."""
+    error = _exception_of(event.pop("exc_info", None))
+    if error is None:
+        return event
+    event.setdefault("error_type", type_name(error))
+    event.setdefault("fingerprint", fingerprint(error))
+    if current_request.get() is None:
+        event.setdefault("error", str(error))  # no client's data can be in it
+    way = frames(error.__traceback__)[-_DEEPEST:]
+    event["stack"] = [f"{file}:{line} {function}" for file, line, function in way]
+    return event
+
+
+def _exception_of(exc_info: Any) -> BaseException | None:
+    if isinstance(exc_info, BaseException):
+        return exc_info
+    if isinstance(exc_info, tuple) and len(exc_info) == 3:  # as of sys.exc_info()
+        return exc_info[1] if isinstance(exc_info[1], BaseException) else None
+    return sys.exc_info()[1] if exc_info else None
+
+
+def _hide_by_name(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    internal = {key: event.pop(key) for key in ("_record", "_from_structlog") if key in event}
+    return {**hide_by_name(event), **internal}
+
+
+def _order(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    first = {key: event.pop(key, None) for key in ("timestamp", "level", "logger", "event")}
+    return {**first, **event}
+
+
+def _hide_in_line(_logger: Any, _method: str, line: Any) -> str:
+    return hide_in_text(str(line))
+
+
+def _escape_controls(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    escaped: MutableMapping[str, Any] = {}
+    for key, value in event.items():
+        keep = "\n\t" if key in {"exception", "stack"} else ""
+        escaped[_printable(str(key))] = _printable(value, keep) if isinstance(value, str) else value
+    return escaped
+
+
+def _printable(text: str, keep: str = "") -> str:
+    if text.isprintable():
+        return text
+    return "".join(
+        character
+        if character.isprintable() or character in keep
+        else character.encode("unicode_escape").decode("ascii")
+        for character in text
+    )

@@ -1,0 +1,73 @@
+"""Listening sockets, bound before anything else is started, so that mistakes show at once."""
+
+import errno
+import socket
+from typing import Any
+
+
+class BindError(Exception):
+    """It is not possible to listen there; the message is one line with the way out."""
+
+
+class PortTaken(BindError):
+    """Somebody else listens on the port."""
+
+
+def bind(host: str, port: int, *, setting: str = "APP_PORT", backlog: int = 2048) -> socket.socket:
+    """Opens a listening TCP socket.
+
+    Args:
+        host: name or address to listen on.
+        port: 0 takes a free one; `getsockname()` tells which.
+        setting: name of the setting that would change the port, for the message.
+        backlog: connections that may wait to be accepted.
+
+    Returns:
+        The socket, which listens already.
+
+    Raises:
+        PortTaken: the port is in use.
+        BindError: for any other reason.
+    """
+    family, address = _resolve(host, port)
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(backlog)
+    except OSError as error:
+        listener.close()
+        raise _explained(error, host, port, setting) from error
+    listener.setblocking(False)
+    return listener
+
+
+def port_of(listener: socket.socket) -> int:
+    """The port a socket listens on."""
+    return int(listener.getsockname()[1])
+
+
+def _resolve(host: str, port: int) -> tuple[socket.AddressFamily, tuple[Any, ...]]:
+    try:
+        found = socket.getaddrinfo(
+            host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+    except OSError as error:
+        raise BindError(f"cannot listen on {host!r}: {error.strerror}") from error
+    # IPv4 first: `localhost` usually has both, and tools try 127.0.0.1.
+    family, _, _, _, address = min(found, key=lambda entry: entry[0] != socket.AF_INET)
+    return family, address
+
+
+def _explained(error: OSError, host: str, port: int, setting: str) -> BindError:
+    if error.errno == errno.EADDRINUSE:
+        return PortTaken(
+            f"port {port} of {host} is taken by another program: "
+            f"stop that one, or set {setting} to another port"
+        )
+    if error.errno == errno.EACCES:
+        return BindError(
+            f"port {port} of {host} may not be used by this account: "
+            f"set {setting} to a port above 1023"
+        )
+    return BindError(f"cannot listen on port {port} of {host}: {error.strerror}")
