@@ -86,7 +86,7 @@ async def delete_where(
         statement: Any = delete(model).where(*conditions)
     else:
         statement = _recorded(trail, model, conditions)
-    options = {"synchronize_session": False}
+    options = {"synchronize_session": False, "preserve_rowcount": True}
     result = await session.execute(statement, execution_options=options)
     assert isinstance(result, CursorResult)  # noqa: S101 - DML gives nothing else
     return result.rowcount
