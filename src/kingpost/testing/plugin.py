@@ -13,13 +13,19 @@ real PostgreSQL built through the migrations, with nothing left over from the te
 
 from __future__ import annotations
 
-import importlib.util
+import sys
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import pytest_asyncio
+
+from kingpost.testing.options import (
+    drivers,
+    folder,
+    pytest_addoption,
+    pytest_generate_tests,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -36,40 +42,8 @@ if TYPE_CHECKING:
     from kingpost.testing.process import ServerProcess
     from kingpost.testing.statements import StatementBudget
 
-DRIVERS = ("asyncpg", "psycopg")
 
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """Adds the options of the kit."""
-    group = parser.getgroup("kingpost")
-    group.addoption(
-        "--kingpost-drivers",
-        metavar="NAMES",
-        help="drivers to run database tests with, separated by commas (default: the installed)",
-    )
-    group.addoption(
-        "--kingpost-folder",
-        metavar="FOLDER",
-        help="where the test server lives (default: .kingpost/test in the root folder)",
-    )
-
-
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Runs each test that depends on `driver` once per driver."""
-    own = [mark.args[0] for mark in metafunc.definition.iter_markers("parametrize") if mark.args]
-    if "driver" in metafunc.fixturenames and not any("driver" in names for names in own):
-        drivers = _drivers(metafunc.config)
-        metafunc.parametrize("driver", drivers, indirect=True, scope="session")
-
-
-def _drivers(config: pytest.Config) -> list[str]:
-    chosen = config.getoption("--kingpost-drivers")
-    if chosen is None:
-        return [name for name in DRIVERS if importlib.util.find_spec(name)]
-    names = [name.strip() for name in str(chosen).split(",")]
-    if unknown := set(names).difference(DRIVERS):
-        raise pytest.UsageError(f"--kingpost-drivers: {unknown} is none of {DRIVERS}")
-    return names
+__all__ = ["pytest_addoption", "pytest_generate_tests"]  # pytest finds them here
 
 
 @pytest.fixture(scope="session")
@@ -77,7 +51,9 @@ def project(pytestconfig: pytest.Config) -> Project:
     """The project under test, from `[tool.kingpost]` of its `pyproject.toml`."""
     from kingpost.project import Project
 
-    return Project.find(pytestconfig.rootpath)
+    found = Project.find(pytestconfig.rootpath)
+    sys.path.insert(0, str(found.source))  # its migrations import its models
+    return found
 
 
 @pytest.fixture(scope="session")
@@ -85,9 +61,7 @@ def postgres(pytestconfig: pytest.Config) -> Iterator[EmbeddedPostgres]:
     """A running PostgreSQL, shared by all processes that test this project; not durable."""
     from kingpost.embedded import EmbeddedPostgres
 
-    chosen = pytestconfig.getoption("--kingpost-folder")
-    folder = Path(chosen) if chosen else pytestconfig.rootpath / ".kingpost" / "test"
-    with EmbeddedPostgres(folder, durable=False) as server:
+    with EmbeddedPostgres(folder(pytestconfig), durable=False) as server:
         yield server
 
 
@@ -114,7 +88,7 @@ def migrated_template(
     """The name of the database with all migrations applied; others are copies of it."""
     from kingpost.migrations import upgrade
 
-    first: Any = _drivers(pytestconfig)[0]
+    first: Any = drivers(pytestconfig)[0]
     return databases.template(
         project.migrations, lambda name: upgrade(project, postgres.url(name, first))
     )

@@ -1,4 +1,7 @@
+import subprocess
+import sys
 from collections.abc import Callable
+from inspect import cleandoc
 from pathlib import Path
 
 import pytest
@@ -16,14 +19,18 @@ SHOP = {
 
         [tool.pytest.ini_options]
         asyncio_mode = "auto"
+        asyncio_default_fixture_loop_scope = "function"
         filterwarnings = ["error"]
+        pythonpath = ["src"]
     """,
     "src/shop/__init__.py": "",
     "src/shop/models.py": """
-        from sqlalchemy import ForeignKey
-        from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+        from kingpost.database import NAMING_CONVENTION
+        from sqlalchemy import ForeignKey, MetaData
+        from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-        class Base(DeclarativeBase): ...
+        class Base(DeclarativeBase):
+            metadata = MetaData(naming_convention=NAMING_CONVENTION)
 
         class Author(Base):
             __tablename__ = "author"
@@ -117,31 +124,28 @@ SHOP = {
     """,
 }
 
-RunTests = Callable[..., pytest.RunResult]
+RunTests = Callable[..., subprocess.CompletedProcess[str]]
 
 
-@pytest.fixture
-def shop(pytester: pytest.Pytester) -> Path:
+@pytest.fixture(scope="session")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project of somebody else, with two tables, a migration and a service."""
-    from inspect import cleandoc
-
+    root = tmp_path_factory.mktemp("shop")
     for name, content in SHOP.items():
-        file = pytester.path / name
+        file = root / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(cleandoc(content))
-    return pytester.path
+    return root
 
 
-@pytest.fixture
-def run_tests(shop: Path, pytester: pytest.Pytester, postgres: EmbeddedPostgres) -> RunTests:
-    """Runs tests in the shop with pytest in a process of its own."""
+@pytest.fixture(scope="session")
+def run_tests(postgres: EmbeddedPostgres) -> RunTests:
+    """Runs tests of a project with pytest in a process of its own."""
 
-    def run(tests: str, *arguments: str) -> pytest.RunResult:
-        from inspect import cleandoc
-
-        (shop / "tests").mkdir(exist_ok=True)
-        (shop / "tests" / "test_shop.py").write_text(cleandoc(tests))
-        folder = f"--kingpost-folder={postgres.folder}"
-        return pytester.runpytest_subprocess("-p", "no:cacheprovider", folder, *arguments)
+    def run(root: Path, tests: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        (root / "test_shop.py").write_text(cleandoc(tests))
+        command = [sys.executable, "-m", "pytest", "-v", "-p", "no:cacheprovider"]
+        command += [f"--kingpost-folder={postgres.folder}", "test_shop.py", *arguments]
+        return subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
 
     return run
