@@ -1,0 +1,1 @@
+"""Users and posts: a complete service on Kingpost."""

@@ -1,0 +1,59 @@
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import DateTime, Uuid, column, func, select, update, values
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.db.models import ApiKey
+from app.errors import KeyNotFound
+from app.schemas.keys import KeyRead
+from kingpost.http import PageRead, Paging
+from kingpost.pagination import Key
+
+NEWEST_FIRST = (Key(ApiKey.id, "id", descending=True),)
+
+
+class KeyRepository:
+    def __init__(self, session: AsyncSession) -> None:
+        self.session = session
+
+    async def find(self, key_id: UUID) -> ApiKey | None:
+        return await self.session.scalar(select(ApiKey).where(ApiKey.id == key_id))
+
+    async def get(self, key_id: UUID) -> ApiKey:
+        key = await self.find(key_id)
+        if key is None:
+            raise KeyNotFound(key_id)
+        return key
+
+    async def get_for_update(self, key_id: UUID) -> ApiKey:
+        key = await self.session.scalar(select(ApiKey).where(ApiKey.id == key_id).with_for_update())
+        if key is None:
+            raise KeyNotFound(key_id)
+        return key
+
+    async def all(self) -> Sequence[ApiKey]:
+        return (await self.session.scalars(select(ApiKey).order_by(ApiKey.id.desc()))).all()
+
+    async def page(self, paging: Paging) -> PageRead[KeyRead]:
+        return await paging.fetch(self.session, select(ApiKey), NEWEST_FIRST, KeyRead)
+
+    async def add(self, key: ApiKey) -> ApiKey:
+        self.session.add(key)
+        await self.session.flush()
+        return key
+
+    async def now(self) -> datetime:
+        """The database's clock, which also decides when rows were made."""
+        return (await self.session.execute(select(func.now()))).scalar_one()
+
+    async def write_last_used(self, moments: Mapping[UUID, datetime]) -> None:
+        used = values(column("id", Uuid), column("at", DateTime(timezone=True)), name="used").data(
+            list(moments.items())
+        )
+        # A Core statement on the table: last use is bookkeeping, not a change to audit.
+        table = ApiKey.__table__
+        await self.session.execute(
+            update(table).where(table.c.id == used.c.id).values(last_used_at=used.c.at)
+        )

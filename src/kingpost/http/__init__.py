@@ -1,0 +1,30 @@
+"""From HTTP to a use case and back: routes, strict parsing, problems, the API reference."""
+
+from kingpost.http.dependencies import Page, Work, unit_of_work
+from kingpost.http.install import install
+from kingpost.http.openapi import problem_responses
+from kingpost.http.pages import PageRead, Paging
+from kingpost.http.rendering import problem_response
+from kingpost.http.routing import Route, RoutePlan, route_template
+from kingpost.http.runtime import KeyAdmin, KeyView, NewKey, Runtime, runtime_of
+from kingpost.http.security import needs
+
+__all__ = [
+    "KeyAdmin",
+    "KeyView",
+    "NewKey",
+    "Page",
+    "PageRead",
+    "Paging",
+    "Route",
+    "RoutePlan",
+    "Runtime",
+    "Work",
+    "install",
+    "needs",
+    "problem_response",
+    "problem_responses",
+    "route_template",
+    "runtime_of",
+    "unit_of_work",
+]

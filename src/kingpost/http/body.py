@@ -1,0 +1,167 @@
+"""Reads a JSON body strictly (RFC 8259), before FastAPI sees it.
+
+FastAPI's own reader takes what `json.loads` takes: repeated names, NaN, a byte order mark,
+UTF-16, any depth. All of these mean that client and service disagree about what was sent.
+"""
+
+import json
+import math
+from email.message import Message
+from typing import Any, NoReturn
+
+from starlette.requests import ClientDisconnect, Request
+
+from kingpost.problems import ContentTooLarge, FieldError, Invalid, MalformedJson
+from kingpost.problems import UnsupportedMediaType as Unsupported
+
+MAX_DEPTH = 64
+
+
+class JsonRequest(Request):
+    """A request whose JSON body has been read and parsed already."""
+
+    parsed: Any = None
+    raw: bytes = b""
+
+    async def body(self) -> bytes:
+        """The bytes of the body."""
+        return self.raw
+
+    async def json(self) -> Any:
+        """The parsed body."""
+        return self.parsed
+
+
+async def read_json(request: Request, *, max_bytes: int) -> JsonRequest:
+    """Reads and parses the body of a request.
+
+    Args:
+        request: the request, its body not yet read.
+        max_bytes: the largest body that is accepted, in bytes.
+
+    Returns:
+        The request with its parsed body, for FastAPI to validate.
+
+    Raises:
+        UnsupportedMediaType: not `application/json` in UTF-8, or compressed.
+        ContentTooLarge: more than `max_bytes`, announced or sent.
+        MalformedJson: not JSON, or JSON that two parsers read differently.
+        Invalid: a number that no double can hold.
+    """
+    _check_media_type(request)
+    raw = await _read(request, max_bytes)
+    result = JsonRequest(request.scope, request.receive)
+    result.raw = raw
+    result.parsed = parse(raw)
+    return result
+
+
+def parse(raw: bytes) -> Any:
+    """Parses JSON text strictly.
+
+    Args:
+        raw: the bytes as they were sent.
+
+    Returns:
+        dict, list, str, int, float, bool or None.
+
+    Raises:
+        MalformedJson: see `read_json`.
+        Invalid: a number that is out of range.
+    """
+    if raw.startswith(b"\xef\xbb\xbf"):
+        raise MalformedJson("The body begins with a byte order mark; send UTF-8 without it.")
+    try:
+        text = raw.decode("utf-8")
+        value = json.loads(
+            text, object_pairs_hook=_unique, parse_constant=_refuse, parse_float=_finite
+        )
+    except UnicodeDecodeError:
+        raise MalformedJson("The body is not valid UTF-8.") from None
+    except RecursionError:
+        raise MalformedJson(_too_deep()) from None
+    except ValueError as error:
+        raise MalformedJson(_where(error)) from None
+    if _depth_exceeds(value, MAX_DEPTH):
+        raise MalformedJson(_too_deep())
+    return value
+
+
+def _check_media_type(request: Request) -> None:
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if encoding != "identity":
+        raise Unsupported("Compressed bodies are not accepted.", headers={"Accept-Encoding": ""})
+    header = Message()
+    header["content-type"] = request.headers.get("content-type", "")
+    main, sub = header.get_content_maintype(), header.get_content_subtype()
+    is_json = main == "application" and (sub == "json" or sub.endswith("+json"))
+    charset = str(header.get_param("charset", "utf-8")).lower()
+    if not request.headers.get("content-type") or not is_json or charset not in {"utf-8", "utf8"}:
+        name = "Accept-Patch" if request.method == "PATCH" else "Accept-Post"
+        raise Unsupported(headers={name: "application/json"})
+
+
+async def _read(request: Request, max_bytes: int) -> bytes:
+    announced = request.headers.get("content-length", "0")
+    if announced.isdigit() and int(announced) > max_bytes:
+        raise _too_large(max_bytes)
+    chunks: list[bytes] = []
+    size = 0
+    try:
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size > max_bytes:
+                raise _too_large(max_bytes)
+            chunks.append(chunk)
+    except ClientDisconnect:
+        raise MalformedJson("The connection ended before the body was complete.") from None
+    return b"".join(chunks)
+
+
+def _too_large(max_bytes: int) -> ContentTooLarge:
+    detail = f"A body may have up to {max_bytes} bytes."
+    return ContentTooLarge(detail, headers={"Connection": "close"})
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("an object repeats a name")
+    return members
+
+
+def _refuse(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a JSON number")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        raise Invalid(errors=[FieldError("/body", "number_out_of_range", "A number is too large.")])
+    return value
+
+
+def _where(error: ValueError) -> str:
+    if isinstance(error, json.JSONDecodeError):
+        return f"At line {error.lineno}, column {error.colno}: {error.msg}."
+    if "integer string conversion" in str(error):
+        return "A number has too many digits."
+    return f"Invalid JSON: {error}."
+
+
+def _too_deep() -> str:
+    return f"The body is nested deeper than {MAX_DEPTH} levels."
+
+
+def _depth_exceeds(value: Any, left: int) -> bool:
+    """Walks level by level, so that the walk itself needs no stack."""
+    level = [value]
+    for _ in range(left + 1):
+        level = [item for node in level if isinstance(node, dict | list) for item in _items(node)]
+        if not level:
+            return False
+    return True
+
+
+def _items(node: dict[str, Any] | list[Any]) -> list[Any]:
+    return list(node.values()) if isinstance(node, dict) else node

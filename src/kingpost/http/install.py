@@ -1,0 +1,49 @@
+"""Puts the HTTP side of Kingpost onto a FastAPI app."""
+
+from fastapi import FastAPI
+
+from kingpost.http.docs import install_docs
+from kingpost.http.handlers import install_handlers
+from kingpost.http.methods import AllowedMethods, Options
+from kingpost.http.openapi import describe_problems
+from kingpost.http.problem_pages import install_problem_pages
+from kingpost.http.runtime import Runtime
+from kingpost.middleware import Deadline, Methods, Observe
+from kingpost.server import OperationsRoutes
+
+
+def install(
+    app: FastAPI,
+    runtime: Runtime,
+    *,
+    request_timeout: float,
+    docs: bool,
+    operations: bool,
+    development: bool,
+) -> None:
+    """Adds problems, middleware, the API reference and the operations paths.
+
+    Call it when all routers are included: it looks at the routes.
+
+    Args:
+        app: made with `openapi_url=None`, `docs_url=None`, `redirect_slashes=False`.
+        runtime: becomes `app.state.kingpost`.
+        request_timeout: the deadline of a request, in seconds.
+        docs: serve /docs and /openapi.json.
+        operations: serve /livez, /readyz and /metrics beside the API, not on their own port.
+        development: log full tracebacks.
+    """
+    app.state.kingpost = runtime
+    install_problem_pages(app)
+    if docs:
+        install_docs(app)
+    methods = AllowedMethods(app.routes)
+    install_handlers(app, methods)
+    describe_problems(app)
+    # The last one added is the outermost.
+    app.add_middleware(Options, methods=methods)
+    app.add_middleware(Methods)
+    app.add_middleware(Deadline, seconds=request_timeout)
+    if operations:
+        app.add_middleware(OperationsRoutes, state=runtime.state)
+    app.add_middleware(Observe, metrics=runtime.state.metrics, development=development)

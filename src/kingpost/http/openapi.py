@@ -1,0 +1,89 @@
+"""Makes the OpenAPI document tell the truth about failures."""
+
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import FastAPI
+
+from kingpost import problems
+from kingpost.problems import MEDIA_TYPE, Problem
+
+_SCHEMA = "Problem"
+
+PROBLEM_SCHEMA: dict[str, Any] = {
+    "title": _SCHEMA,
+    "description": "Problem details (RFC 9457).",
+    "type": "object",
+    "required": ["type", "title", "status"],
+    "properties": {
+        "type": {"type": "string", "description": "Which problem; its page explains it."},
+        "title": {"type": "string", "description": "The same sentence for every occurrence."},
+        "status": {"type": "integer", "description": "The HTTP status."},
+        "detail": {"type": "string", "description": "What happened this time."},
+        "instance": {"type": "string", "description": "The path of the request."},
+        "request_id": {"type": "string", "description": "Quote it when you ask for help."},
+        "errors": {
+            "type": "array",
+            "description": "What is wrong with the input, one entry each.",
+            "items": {
+                "type": "object",
+                "required": ["pointer", "code", "detail"],
+                "properties": {
+                    "pointer": {"type": "string", "examples": ["/body/email"]},
+                    "code": {"type": "string", "examples": ["taken"]},
+                    "detail": {"type": "string"},
+                },
+            },
+        },
+    },
+}
+
+
+def problem_responses(*kinds: type[Problem]) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of a route that can answer with these problems.
+
+    Args:
+        *kinds: problem classes; several of one status are described together.
+
+    Returns:
+        What FastAPI takes as `responses=`.
+    """
+    titles: dict[int | str, list[str]] = {}
+    for kind in kinds:
+        titles.setdefault(kind.status, []).append(kind.title)
+    return {status: _response(". ".join(lines) + ".") for status, lines in titles.items()}
+
+
+def standard_responses(
+    scopes: tuple[str, ...] | None, *, reads_body: bool
+) -> dict[int | str, dict[str, Any]]:
+    """The problems that a route can answer with because of what it is.
+
+    Args:
+        scopes: what it needs; None if it is open to everybody.
+        reads_body: whether it reads a JSON body.
+    """
+    kinds: list[type[Problem]] = [problems.BadRequest]
+    if scopes is not None:
+        kinds += [problems.Unauthenticated, problems.Forbidden]
+    if reads_body:
+        kinds += [problems.ContentTooLarge, problems.UnsupportedMediaType]
+    kinds += [problems.Invalid, problems.Unavailable]
+    return problem_responses(*kinds) | {"default": _response("Any other problem.")}
+
+
+def describe_problems(app: FastAPI) -> None:
+    """Adds the schema of problems to the document that the app generates."""
+    generate: Callable[[], dict[str, Any]] = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = generate()
+        document.setdefault("components", {}).setdefault("schemas", {})[_SCHEMA] = PROBLEM_SCHEMA
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign] # FastAPI documents this as the way
+
+
+def _response(description: str) -> dict[str, Any]:
+    reference = {"schema": {"$ref": f"#/components/schemas/{_SCHEMA}"}}
+    return {"description": description, "content": {MEDIA_TYPE: reference}}

@@ -1,0 +1,49 @@
+"""Remembers when keys were last used, and writes it down once a minute at most."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+from uuid import UUID
+
+logger = logging.getLogger("kingpost.security")
+
+
+class LastUsed:
+    """Collects uses in memory, so that no request waits for this bookkeeping.
+
+    Args:
+        write: stores the moments of a batch of keys.
+        interval: seconds between two writes; a crash loses at most so much.
+    """
+
+    def __init__(
+        self,
+        write: Callable[[Mapping[UUID, datetime]], Awaitable[None]],
+        *,
+        interval: float = 60.0,
+    ) -> None:
+        self._write = write
+        self._interval = interval
+        self._moments: dict[UUID, datetime] = {}
+
+    def touch(self, key_id: UUID) -> None:
+        """Notes that the key was used now."""
+        self._moments[key_id] = datetime.now(UTC)
+
+    async def flush(self) -> None:
+        """Writes what has been noted; on a failure it is kept for the next time."""
+        moments, self._moments = self._moments, {}
+        if not moments:
+            return
+        try:
+            await self._write(moments)
+        except Exception:  # noqa: BLE001 - bookkeeping must never fail a request or the shutdown
+            logger.warning("last use of keys could not be written, kept for later")
+            self._moments = moments | self._moments
+
+    async def run(self) -> None:
+        """Writes at every interval until it is cancelled; the caller flushes the rest."""
+        while True:
+            await asyncio.sleep(self._interval)
+            await self.flush()
