@@ -90,7 +90,7 @@ def test_a_name_without_a_docstring_is_seen(text: str) -> None:
 @pytest.mark.parametrize("package", PACKAGES)
 def test_the_list_of_public_names_is_complete(package: str) -> None:
     file = SRC / package.replace(".", "/") / "__init__.py"
-    listed = importlib.import_module(package).__all__
+    listed = getattr(importlib.import_module(package), "__all__", [])
 
     assert set(listed) == reexported(source(package, file.read_text()))
     assert list(listed) == sorted(
@@ -101,8 +101,9 @@ def test_the_list_of_public_names_is_complete(package: str) -> None:
 @pytest.mark.parametrize("package", PACKAGES)
 def test_every_listed_name_is_there(package: str) -> None:
     module = importlib.import_module(package)
+    listed = getattr(module, "__all__", [])
 
-    assert [name for name in module.__all__ if not hasattr(module, name)] == []
+    assert [name for name in listed if not hasattr(module, name)] == []
 
 
 def test_the_database_layer_needs_none_of_the_extras() -> None:
