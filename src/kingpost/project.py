@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from kingpost.settings import LoadedSettings, ServiceSettings, load
+from kingpost.settings import LoadedSettings, ServiceSettings, SettingsError, load
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -114,9 +114,20 @@ class Project:
         Raises:
             SettingsError: with a line for each mistake.
         """
-        return load(
+        loaded = load(
             self.settings_model, prefix=self.env_prefix, environ=environ, dotenv=self._dotenv()
         )
+        if loaded.values.database_url is not None:
+            self._check_url(loaded.values.database_url.get_secret_value())
+        return loaded
+
+    def _check_url(self, url: str) -> None:
+        from kingpost.database.url import UrlError, check_url  # noqa: PLC0415 - slow to import
+
+        try:
+            check_url(url)
+        except UrlError as error:
+            raise SettingsError([f"{self.env_prefix}DATABASE_URL: {error}"]) from None
 
     def _dotenv(self) -> dict[str, str | None]:
         file = self.root / ".env"

@@ -51,7 +51,7 @@ def _unwind(*_: object) -> NoReturn:
 
 def _serve(invocation: Invocation) -> None:
     project, listen = invocation.project, _listen_settings(invocation)
-    sockets = serving.bind(listen, project.env_prefix)
+    sockets = serving.listen(listen, project.env_prefix)
     with invocation.settings_with_database() as complete:
         settings = complete.model_copy(update={"port": sockets[0].getsockname()[1]})
         upgrade(project, _url(settings))

@@ -15,12 +15,14 @@ from kingpost.embedded import EmbeddedError
 from kingpost.migrations.lock import MigrationLockError
 from kingpost.problems import Problem
 from kingpost.project import ProjectError
+from kingpost.server import BindError
 from kingpost.settings import SettingsError
 
 _EXPECTED = (
     CommandError,
     ProjectError,
     EmbeddedError,
+    BindError,
     MigrationLockError,
     AlembicError,
     Problem,

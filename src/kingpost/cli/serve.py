@@ -21,7 +21,7 @@ def run(invocation: Invocation) -> int:
     settings = invocation.settings
     if settings.database_url is None:
         raise SettingsError([f"{invocation.project.env_prefix}DATABASE_URL: needed by `serve`"])
-    sockets = serving.bind(settings, invocation.project.env_prefix)
+    sockets = serving.listen(settings, invocation.project.env_prefix)
     check_revision(invocation.project, settings.database_url.get_secret_value())
     return serving.serve(invocation.project, settings, sockets)
 

@@ -1,6 +1,5 @@
 """Binds the port and serves, with or without reload."""
 
-import errno
 import os
 import socket
 import threading
@@ -12,40 +11,29 @@ from typing import Any
 import uvicorn
 from uvicorn.supervisors import ChangeReload
 
-from kingpost.cli.invocation import CommandError
 from kingpost.project import Project
+from kingpost.server import Server
+from kingpost.server.sockets import bind, port_of
 from kingpost.settings import ServiceSettings
 
-_BACKLOG = 2048
 
-
-def bind(settings: ServiceSettings, prefix: str) -> list[socket.socket]:
-    """Listens on the service's port, before anything else is started.
+def listen(settings: ServiceSettings, prefix: str) -> list[socket.socket]:
+    """Opens the service's ports, before anything else is started.
 
     Args:
-        settings: host and port; port 0 takes a free one.
+        settings: host and ports; port 0 takes a free one.
         prefix: of the settings' names, for the message.
 
     Returns:
-        The listening socket, as a list.
+        The listening sockets, the API's first.
 
     Raises:
-        CommandError: the port is taken, or the address is not of this machine.
+        BindError: a port is taken or cannot be used; the message is one line with the way out.
     """
-    where = (settings.host, settings.port)
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    try:
-        return [socket.create_server(where, family=family, backlog=_BACKLOG)]
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            raise CommandError(
-                f"port {settings.port} on {settings.host} is taken: "
-                f"stop what listens there, or set {prefix}PORT to another one"
-            ) from error
-        raise CommandError(
-            f"cannot listen on {settings.host}:{settings.port} ({error.strerror or error}): "
-            f"set {prefix}HOST and {prefix}PORT"
-        ) from error
+    sockets = [bind(settings.host, settings.port, setting=f"{prefix}PORT")]
+    if settings.ops_port is not None:
+        sockets.append(bind(settings.host, settings.ops_port, setting=f"{prefix}OPS_PORT"))
+    return sockets
 
 
 def address(settings: ServiceSettings, sockets: list[socket.socket]) -> str:
@@ -59,7 +47,7 @@ def address(settings: ServiceSettings, sockets: list[socket.socket]) -> str:
         Such as `http://127.0.0.1:8000`.
     """
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104 - compared, not bound
-    port = sockets[0].getsockname()[1]
+    port = port_of(sockets[0])
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
@@ -74,8 +62,7 @@ def serve(project: Project, settings: ServiceSettings, sockets: list[socket.sock
     Returns:
         The exit code.
     """
-    app = project.create_app(settings)
-    uvicorn.Server(uvicorn.Config(app, log_config=None)).run(sockets=sockets)
+    Server(project.create_app(settings), settings=settings).run(sockets)
     return 0
 
 

@@ -55,7 +55,7 @@ class EmbeddedPostgres:
         account = self._account()
         data = prepare(self.folder, account, major=self.major, durable=self.durable)
         sockets = process.socket_folder(self.folder, account)
-        if process.running_pid(data) is None:
+        if not process.adopt(data, sockets, major=self.major):
             process.launch(data, sockets, account, major=self.major, durable=self.durable)
         self._sockets = sockets
 

@@ -104,7 +104,7 @@ def launch(data: Path, sockets: Path, account: Account, *, major: int, durable: 
     deadline = time.monotonic() + _STALE_MEMORY_SECONDS
     while True:
         log.unlink(missing_ok=True)
-        (data / "postmaster.pid").unlink(missing_ok=True)  # the caller found it stale
+        _remove_stale_files(data, sockets)
         command = _start_command(data, sockets, log, major=major, durable=durable)
         if _run(account, command).returncode == 0:
             return
@@ -112,6 +112,45 @@ def launch(data: Path, sockets: Path, account: Account, *, major: int, durable: 
         if "pre-existing shared memory block" not in output or time.monotonic() > deadline:
             raise creation_failed(data.parent, output)
         time.sleep(0.2)  # children of a killed server notice its death within moments
+
+
+def adopt(data: Path, sockets: Path, *, major: int) -> bool:
+    """Waits for a server that is left over, and may be starting or dying, to answer.
+
+    Args:
+        data: the data directory.
+        sockets: folder of the socket.
+        major: major version of PostgreSQL.
+
+    Returns:
+        True when there is a server and it answers; False when there is none.
+
+    Raises:
+        EmbeddedError: it runs and does not answer for a minute.
+    """
+    deadline = time.monotonic() + _START_SECONDS
+    question = [str(program("pg_isready", major)), "-q", "-h", str(sockets), "-t", "1"]
+    while (pid := running_pid(data)) is not None:
+        answer = subprocess.run(question, env=CLEAN_ENVIRONMENT, check=False)  # noqa: S603 - our own program
+        if answer.returncode == 0:
+            return True
+        if time.monotonic() > deadline:
+            raise EmbeddedError(
+                f"the PostgreSQL of {data} (process {pid}) does not answer: "
+                f"end it with `kill -QUIT {pid}` and start again"
+            )
+        time.sleep(0.1)
+    return False
+
+
+def _remove_stale_files(data: Path, sockets: Path) -> None:
+    """Removes what a killed server left; the caller knows that none is running.
+
+    PostgreSQL would do it, but not when the old process id belongs to somebody else by now or to
+    a zombie. That old children still run it finds out by the shared memory of the data directory.
+    """
+    for stale in (data / "postmaster.pid", *sockets.glob(".s.PGSQL.*")):
+        stale.unlink(missing_ok=True)
 
 
 def _start_command(data: Path, sockets: Path, log: Path, *, major: int, durable: bool) -> list[str]:
