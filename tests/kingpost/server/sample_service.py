@@ -1,0 +1,161 @@
+"""A small service for the tests of the server: `python sample_service.py '{"port": 0, …}'`.
+
+Prints one line `READY <port> <ops port>` when it serves. Its routes do what a test needs to see
+from outside: wait to be released, fail, fail after the answer has begun, stream, freeze.
+"""
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator
+from types import SimpleNamespace
+
+import structlog
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from kingpost.context import current_request
+from kingpost.middleware import Deadline, Methods, Observe
+from kingpost.server import OperationsRoutes, Server, State, serve
+from kingpost.settings import ServiceSettings
+
+gates: dict[str, asyncio.Event] = {}
+arrived: set[str] = set()
+
+
+def gate(request: Request) -> asyncio.Event:
+    return gates.setdefault(request.path_params["name"], asyncio.Event())
+
+
+def name_route(request: Request, template: str) -> None:
+    context = current_request.get()
+    assert context is not None
+    context.route = template
+    context.notes["path"] = request.url.path
+
+
+async def hello(request: Request) -> Response:
+    name_route(request, "/hello")
+    context = current_request.get()
+    assert context is not None
+    structlog.get_logger("sample").info("hello", note=request.query_params.get("note"))
+    return JSONResponse(
+        {"id": context.request_id, "host": request.headers.get("host"), "query": request.url.query}
+    )
+
+
+async def headers(request: Request) -> Response:
+    return JSONResponse([[name, value] for name, value in request.headers.items()])
+
+
+async def echo(request: Request) -> Response:
+    return PlainTextResponse(str(len(await request.body())))
+
+
+async def refuse(_: Request) -> Response:
+    return PlainTextResponse("no", 413, headers={"Connection": "close"})
+
+
+async def ignore(_: Request) -> Response:
+    return PlainTextResponse("ignored")
+
+
+async def wait(request: Request) -> Response:
+    arrived.add(request.path_params["name"])
+    await gate(request).wait()
+    return PlainTextResponse("released")
+
+
+async def release(request: Request) -> Response:
+    gate(request).set()
+    return PlainTextResponse("ok")
+
+
+async def has_arrived(request: Request) -> Response:
+    return JSONResponse(request.path_params["name"] in arrived)
+
+
+async def frozen(request: Request) -> Response:
+    """Like a driver on a silent server: does not end when it is cancelled."""
+    arrived.add(request.path_params["name"])
+    event = gate(request)
+    while not event.is_set():
+        try:
+            await event.wait()
+        except asyncio.CancelledError:
+            arrived.add(request.path_params["name"] + "-cancelled")
+    raise RuntimeError("abandoned at last")
+
+
+async def commit(request: Request) -> Response:
+    context = current_request.get()
+    assert context is not None
+    context.committing = True
+    await gate(request).wait()
+    arrived.add(request.path_params["name"] + "-committed")
+    return PlainTextResponse("committed")
+
+
+async def boom(request: Request) -> Response:
+    name_route(request, "/boom")
+    raise ValueError("kp_live_canary0123456789")
+
+
+async def boom_late(_: Request) -> Response:
+    async def content() -> AsyncIterator[bytes]:
+        yield b"begun"
+        raise ValueError("too late")
+
+    return StreamingResponse(content())
+
+
+async def stream(request: Request) -> Response:
+    async def content() -> AsyncIterator[bytes]:
+        yield b"begun "
+        await gate(request).wait()
+        yield b"finished"
+
+    return StreamingResponse(content())
+
+
+ROUTES = [
+    Route("/", hello),
+    Route("/hello", hello),
+    Route("/headers", headers),
+    Route("/echo", echo, methods=["POST"]),
+    Route("/refuse", refuse, methods=["POST"]),
+    Route("/ignore", ignore, methods=["POST"]),
+    Route("/wait/{name}", wait),
+    Route("/release/{name}", release),
+    Route("/arrived/{name}", has_arrived),
+    Route("/frozen/{name}", frozen),
+    Route("/commit/{name}", commit),
+    Route("/boom", boom),
+    Route("/boom-late", boom_late),
+    Route("/stream/{name}", stream),
+]
+
+
+def create_app(settings: ServiceSettings) -> Starlette:
+    app = Starlette(routes=ROUTES)
+    state = State()
+    app.state.kingpost = SimpleNamespace(state=state)
+    app.add_middleware(Deadline, seconds=settings.request_timeout)
+    app.add_middleware(Methods)
+    if settings.ops_port is None:
+        app.add_middleware(OperationsRoutes, state=state)
+    development = settings.environment == "development"
+    app.add_middleware(Observe, metrics=state.metrics, development=development)
+    return app
+
+
+def announce(server: Server) -> None:
+    sys.stdout.write(f"READY {server.port} {server.ops_port}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    given = json.loads(sys.argv[1])
+    serve(create_app, settings=ServiceSettings(**given), on_ready=announce)
