@@ -52,10 +52,12 @@ def is_audited(model: type[Any]) -> bool:
 
 
 def shown_fields(mapper: Mapper[Any]) -> Iterator[str]:
-    """The attributes that an audit row may show: no secrets and no bytes."""
+    """The attributes that an audit row may show: no secrets, no bytes, nothing computed."""
     secret = getattr(mapper.class_, "__audit_secret__", ())
     for attribute in mapper.column_attrs:
-        if attribute.key not in secret and not isinstance(attribute.columns[0].type, LargeBinary):
+        column: Any = attribute.columns[0]
+        hidden = attribute.key in secret or isinstance(column.type, LargeBinary)
+        if not hidden and getattr(column, "computed", None) is None:
             yield attribute.key
 
 

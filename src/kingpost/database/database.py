@@ -19,6 +19,7 @@ from kingpost.database.guards import (
     ReadSession,
     WriteSession,
     guard_reads,
+    refuse_sync,
     remember_failures,
     watch_writes,
 )
@@ -64,7 +65,7 @@ class Database:
         self._audit_model = audit
         self._prepare(self.engine)
         self._write_sessions = self._write_session_maker()
-        self._read_sessions = _session_maker(self._read_engine(), sessionmaker(class_=ReadSession))
+        self._read_sessions = self._read_session_maker()
 
     def unit_of_work(
         self, *, actor: str | None = None, request_id: str | None = None
@@ -172,6 +173,11 @@ class Database:
         if self._audit_model is not None:
             event.listen(sessions, "do_orm_execute", AuditGuard(self._audit_model).check)
         return _session_maker(self.engine, sessions)
+
+    def _read_session_maker(self) -> async_sessionmaker[AsyncSession]:
+        sessions = sessionmaker(class_=ReadSession)
+        event.listen(sessions, "do_orm_execute", refuse_sync)
+        return _session_maker(self._read_engine(), sessions)
 
 
 def _session_maker(

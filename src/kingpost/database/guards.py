@@ -6,7 +6,14 @@ from typing import Any, NoReturn
 
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine, ExceptionContext
-from sqlalchemy.orm import Session, SessionTransaction, UOWTransaction, sessionmaker
+from sqlalchemy.orm import (
+    ORMExecuteState,
+    Session,
+    SessionTransaction,
+    UOWTransaction,
+    sessionmaker,
+)
+from sqlalchemy.util.concurrency import in_greenlet
 
 from kingpost.database.audit import Trail
 
@@ -64,6 +71,7 @@ def watch_writes(sessions: sessionmaker[WriteSession]) -> None:
         if session.trail is not None:
             session.trail.note(session)
 
+    event.listen(sessions, "do_orm_execute", refuse_sync)
     event.listen(sessions, "after_begin", begun)
     event.listen(sessions, "after_flush", flushed)
 
@@ -110,6 +118,16 @@ def _refuse_write(what: str) -> NoReturn:
     raise SessionMisuse(f"a read may not {what}: use UnitOfWork.run or @transactional")
 
 
+def refuse_sync(_: ORMExecuteState) -> None:
+    """Refuses a statement that nobody awaits; for the event `do_orm_execute`.
+
+    Raises:
+        SessionMisuse: if the synchronous session is used directly.
+    """
+    if not in_greenlet():
+        raise SessionMisuse("use the AsyncSession and await it: session.sync_session would block")
+
+
 def guard_reads(engine: Engine) -> None:
     """Refuses every statement of an engine that writes or locks, hand-written ones included.
 
@@ -152,7 +170,8 @@ def remember_failures(engine: Engine) -> None:
 
     def failed(context: ExceptionContext) -> None:
         if (connection := context.connection) is not None and not connection.invalidated:
-            connection.info[_FAILED] = context.sqlalchemy_exception or context.original_exception
+            failure = context.sqlalchemy_exception or context.original_exception
+            connection.info.setdefault(_FAILED, failure)  # later ones only follow from the first
 
     def healed(connection: Connection, *_: Any) -> None:
         connection.info.pop(_FAILED, None)
@@ -164,5 +183,7 @@ def remember_failures(engine: Engine) -> None:
 
 def swallowed_failure(connection: Connection) -> BaseException | None:
     """The error that aborted the transaction of a connection, if nobody let it through."""
+    if connection.invalidated:
+        return None
     failure: BaseException | None = connection.info.get(_FAILED)
     return failure

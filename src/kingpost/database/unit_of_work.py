@@ -200,12 +200,12 @@ async def _complete(
     """Everything that belongs into the transaction before its COMMIT."""
     if not transaction.is_active:
         raise SessionMisuse("the use case ended the transaction of its UnitOfWork")
-    await session.flush()
-    if trail is not None:
-        await trail.write()
     connection = _sync(session).connection_in_use
     if connection is not None and (failure := swallowed_failure(connection)) is not None:
         _refuse_swallowed(failure)
+    await session.flush()
+    if trail is not None:
+        await trail.write()
     _refuse_if_abandoned()
 
 

@@ -1,0 +1,56 @@
+import pytest
+
+from kingpost.database import DatabaseOptions, UrlError, check_url
+
+
+@pytest.mark.parametrize("driver", ["asyncpg", "psycopg"])
+def test_a_url_with_an_asynchronous_driver_is_taken_as_it_is(driver: str) -> None:
+    url = f"postgresql+{driver}://kay:secret@db.example:5432/library?application_name=x"
+
+    assert check_url(url) == url
+
+
+@pytest.mark.parametrize(
+    "scheme",
+    ["postgresql", "postgres", "postgresql+psycopg2", "postgresql+pg8000", "postgres+asyncpg"],
+)
+def test_a_url_without_or_with_a_synchronous_driver_is_refused_with_the_right_spelling(
+    scheme: str,
+) -> None:
+    with pytest.raises(UrlError) as refused:
+        check_url(f"{scheme}://kay:secret@db.example:5433/library?connect_timeout=3")
+
+    message = str(refused.value)
+    assert "postgresql+asyncpg://kay:***@db.example:5433/library?connect_timeout=3" in message
+    assert "postgresql+psycopg://kay:***@db.example:5433/library?connect_timeout=3" in message
+    assert "secret" not in message
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "secret",
+        "sqlite:///secret.db",
+        "mysql+aiomysql://kay:secret@db/library",
+        "postgresql+asyncpg:kay:secret@db/library",
+        "postgresql+asyncpg://kay:secret@db:port/library",
+        "postgresql+asyncpg://kay:secret@db",
+        "postgresql+asyncpg://kay:secret@db/library?sslmode=require",
+        "postgresql://kay@db/library?password=secret",
+        "http://kay:secret@db/library",
+    ],
+)
+def test_what_is_no_usable_url_is_refused_without_showing_the_password(url: str) -> None:
+    with pytest.raises(UrlError) as refused:
+        check_url(url)
+
+    assert "secret" not in f"{refused.value} {refused.value.__cause__}"
+    assert refused.value.__suppress_context__ or refused.value.__context__ is None
+
+
+def test_options_check_their_url_and_never_show_it() -> None:
+    with pytest.raises(UrlError):
+        DatabaseOptions("postgres://kay@db/library")
+
+    assert "secret" not in repr(DatabaseOptions("postgresql+asyncpg://kay:secret@db/library"))
