@@ -64,7 +64,7 @@ def _console_renderer() -> list[Processor]:
 def _configure_standard_library(
     lowest: int, shared: list[Processor], renderer: list[Processor]
 ) -> None:
-    handler = logging.StreamHandler(sys.stdout)
+    handler = _LinesHandler()
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
@@ -102,6 +102,18 @@ class _Lines:
             return  # ValueError: it was closed
 
     debug = info = warning = warn = error = critical = exception = fatal = log = msg
+
+
+class _LinesHandler(logging.Handler):
+    """The same for the standard library."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            line = self.format(record)
+        except Exception:  # noqa: BLE001 - wrong arguments in a log call of some library
+            self.handleError(record)
+            return
+        _Lines().msg(line)
 
 
 def _add_request(_logger: Any, _method: str, event: EventDict) -> EventDict:
