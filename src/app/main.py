@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from secrets import token_urlsafe
@@ -19,7 +19,7 @@ from kingpost.migrations.readiness import revision_check
 from kingpost.observability import Metrics
 from kingpost.pagination import Cursors
 from kingpost.security import Authenticator, KeyAuthenticator, LastUsed, NoAuthentication, derive
-from kingpost.server import State
+from kingpost.server import Check, State
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -87,7 +87,7 @@ def authenticator(settings: Settings, keys: KeyAuthenticator) -> Authenticator:
     return NoAuthentication() if settings.auth == "off" else keys
 
 
-def checks(database: Database) -> dict[str, Callable[[], Awaitable[None]]]:
+def checks(database: Database) -> dict[str, Check]:
     return {
         "database": database.ping,
         "revision": revision_check(database.engine, MIGRATIONS),

@@ -20,7 +20,7 @@ class AuditRepository:
         return await paging.fetch(self.session, filtered(filters), NEWEST_FIRST, AuditRead)
 
 
-def filtered(filters: AuditFilter) -> Select[tuple[AuditEntry]]:
+def filtered(filters: AuditFilter) -> Select[AuditEntry]:
     entries = select(AuditEntry)
     if filters.entity is not None:
         entries = entries.where(AuditEntry.entity == filters.entity)

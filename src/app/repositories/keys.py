@@ -52,8 +52,7 @@ class KeyRepository:
         used = values(column("id", Uuid), column("at", DateTime(timezone=True)), name="used").data(
             list(moments.items())
         )
-        # A Core statement on the table: last use is bookkeeping, not a change to audit.
-        table = ApiKey.__table__
-        await self.session.execute(
-            update(table).where(table.c.id == used.c.id).values(last_used_at=used.c.at)
-        )
+        write = update(ApiKey).where(ApiKey.id == used.c.id).values(last_used_at=used.c.at)
+        # Last use is bookkeeping, not a change that somebody made.
+        bookkeeping = {"audited": False, "synchronize_session": False}
+        await self.session.execute(write, execution_options=bookkeeping)

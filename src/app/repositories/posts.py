@@ -54,11 +54,11 @@ class PostRepository:
         return post
 
 
-def by_id(post_id: UUID) -> Select[tuple[Post]]:
+def by_id(post_id: UUID) -> Select[Post]:
     return select(Post).where(Post.id == post_id).options(joinedload(Post.author, innerjoin=True))
 
 
-def filtered(filters: PostFilter) -> Select[tuple[Post]]:
+def filtered(filters: PostFilter) -> Select[Post]:
     posts = select(Post).options(joinedload(Post.author, innerjoin=True))
     if filters.author_id is not None:
         posts = posts.where(Post.author_id == filters.author_id)

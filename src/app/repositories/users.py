@@ -1,7 +1,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, collate, func, select
+from sqlalchemy import ColumnElement, Select, collate, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm.interfaces import ORMOption
 
@@ -53,7 +53,7 @@ class UserRepository:
         return user
 
 
-def filtered(filters: UserFilter) -> Select[tuple[User]]:
+def filtered(filters: UserFilter) -> Select[User]:
     users = select(User)
     if filters.is_active is not None:
         users = users.where(User.is_active == filters.is_active)
@@ -68,4 +68,4 @@ def filtered(filters: UserFilter) -> Select[tuple[User]]:
 
 def has_email(email: str) -> ColumnElement[bool]:
     # The expression of the unique index, so that the index is used.
-    return func.lower(collate(User.email, "C")) == func.lower(collate(email, "C"))
+    return func.lower(collate(User.email, "C")) == func.lower(collate(literal(email), "C"))

@@ -6,6 +6,7 @@ UTF-16, any depth. All of these mean that client and service disagree about what
 
 import json
 import math
+from collections.abc import Iterable
 from email.message import Message
 from typing import Any, NoReturn
 
@@ -153,15 +154,19 @@ def _too_deep() -> str:
     return f"The body is nested deeper than {MAX_DEPTH} levels."
 
 
-def _depth_exceeds(value: Any, left: int) -> bool:
+def _depth_exceeds(value: Any, limit: int) -> bool:
     """Walks level by level, so that the walk itself needs no stack."""
-    level = [value]
-    for _ in range(left + 1):
-        level = [item for node in level if isinstance(node, dict | list) for item in _items(node)]
+    level = _containers([value])
+    for _ in range(limit):
+        level = [inner for node in level for inner in _containers(_items(node))]
         if not level:
             return False
     return True
 
 
-def _items(node: dict[str, Any] | list[Any]) -> list[Any]:
-    return list(node.values()) if isinstance(node, dict) else node
+def _containers(values: Iterable[Any]) -> list[Any]:
+    return [value for value in values if isinstance(value, dict | list)]
+
+
+def _items(node: dict[str, Any] | list[Any]) -> Iterable[Any]:
+    return node.values() if isinstance(node, dict) else node

@@ -55,7 +55,7 @@ class Paging:
     async def fetch(
         self,
         session: AsyncSession,
-        statement: Select[tuple[Any]],
+        statement: Select[Any],
         order: Sequence[Key],
         schema: type[S],
     ) -> PageRead[S]:

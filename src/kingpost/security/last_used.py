@@ -38,8 +38,8 @@ class LastUsed:
             return
         try:
             await self._write(moments)
-        except Exception:  # noqa: BLE001 - bookkeeping must never fail a request or the shutdown
-            logger.warning("last use of keys could not be written, kept for later")
+        except Exception:
+            logger.warning("last use of keys could not be written, kept for later", exc_info=True)
             self._moments = moments | self._moments
 
     async def run(self) -> None:

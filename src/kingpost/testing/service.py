@@ -114,8 +114,8 @@ async def make_key(app: Any) -> str | None:
     keys = getattr(getattr(app.state, "kingpost", None), "keys", None)
     if keys is None:
         return None
-    _, secret = await keys.create("tests", ["*"], None)
-    return str(secret)
+    made = await keys.create("tests", keys.all_scopes())
+    return str(made.key)
 
 
 def key_for(project: Project, environ: Mapping[str, str], database_url: str) -> str | None:

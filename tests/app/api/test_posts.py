@@ -7,9 +7,7 @@ import pytest
 POSTS = "/api/v1/posts"
 
 
-async def test_a_post_shows_its_author(
-    client: httpx.AsyncClient, make_user: Any, make_post: Any
-) -> None:
+async def test_a_post_shows_its_author(client: httpx.AsyncClient, make_user: Any) -> None:
     ada = await make_user(name="Ada")
     created = await client.post(
         POSTS, json={"title": "On engines", "content": "", "author_id": ada["id"]}
@@ -139,9 +137,7 @@ async def test_a_page_of_posts_with_authors_is_one_statement(
     assert len({post["author"]["id"] for post in answer.json()["items"]}) == 3
 
 
-async def test_a_batch_is_created_as_a_whole(
-    client: httpx.AsyncClient, make_user: Any, statements: Any
-) -> None:
+async def test_a_batch_is_created_as_a_whole(client: httpx.AsyncClient, make_user: Any) -> None:
     ada = await make_user()
     items = [
         {"title": f"Post {n}", "content": "😀" * 2000, "author_id": ada["id"]} for n in range(500)
