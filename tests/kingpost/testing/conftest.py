@@ -92,8 +92,11 @@ SHOP = {
             }
 
         class Keys:
-            async def create(self, name, scopes, expires_at):
-                return object(), "secret of " + name
+            def all_scopes(self):
+                return ["books:read"]
+
+            async def create(self, name, scopes):
+                return SimpleNamespace(key="secret of " + name)
     """,
     "src/shop/migrations/env.py": """
         import os
