@@ -7,38 +7,38 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from kingpost.http import types
 
-ACCEPTED: list[tuple[Any, Any, Any]] = [
-    (types.Text, "", ""),
-    (types.Text, " é😀\u202e\u200b", " é😀\u202e\u200b"),
-    (types.Line, " x ", " x "),
-    (types.Email, "A.b+c/d@Example.co", "A.b+c/d@Example.co"),
+ACCEPTED: list[tuple[str, Any, Any]] = [
+    ("Text", "", ""),
+    ("Text", " é😀\u202e\u200b", " é😀\u202e\u200b"),
+    ("Line", " x ", " x "),
+    ("Email", "A.b+c/d@Example.co", "A.b+c/d@Example.co"),
     (
-        types.Id,
+        "Id",
         "0199F3F0-7B1C-7000-8000-000000000001",
         UUID("0199f3f0-7b1c-7000-8000-000000000001"),
     ),
-    (types.Boolean, True, True),
-    (types.Flag, "true", True),
-    (types.Flag, "false", False),
-    (types.Integer, 3, 3),
-    (types.Number, "12", 12),
-    (types.Number, "-1", -1),
-    (types.Instant, "2026-01-02T03:04:05.6+02:00", datetime(2026, 1, 2, 1, 4, 5, 600000, UTC)),
-    (types.Instant, "2026-01-02t03:04:05z", datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)),
-    (types.Instant, "0001-01-01T00:00:00+14:00", datetime.min.replace(tzinfo=UTC)),
-    (types.Instant, "9999-12-31T23:59:59-14:00", datetime.max.replace(tzinfo=UTC)),
+    ("Boolean", True, True),
+    ("Flag", "true", True),
+    ("Flag", "false", False),
+    ("Integer", 3, 3),
+    ("Number", "12", 12),
+    ("Number", "-1", -1),
+    ("Instant", "2026-01-02T03:04:05.6+02:00", datetime(2026, 1, 2, 1, 4, 5, 600000, UTC)),
+    ("Instant", "2026-01-02t03:04:05z", datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)),
+    ("Instant", "0001-01-01T00:00:00+14:00", datetime.min.replace(tzinfo=UTC)),
+    ("Instant", "9999-12-31T23:59:59-14:00", datetime.max.replace(tzinfo=UTC)),
 ]
 
-REFUSED: list[tuple[Any, Any]] = [
-    *[(types.Text, value) for value in ("a\x00b", "\ud800", 5, True, None, b"x")],
-    *[(types.Line, value) for value in ("", " ", "\t\n", "\u2003", "\x00")],
+REFUSED: list[tuple[str, Any]] = [
+    *[("Text", value) for value in ("a\x00b", "\ud800", 5, True, None, b"x")],
+    *[("Line", value) for value in ("", " ", "\t\n", "\u2003", "\x00")],
     *[
-        (types.Email, value)
+        ("Email", value)
         for value in ("", "a", "a@b", "a@b.", "@b.co", "é@b.co", "a@bé.co", "a b@c.de", "a@b.co\n")
     ],
-    (types.Email, "a@" + "b" * 250 + ".co"),
+    ("Email", "a@" + "b" * 250 + ".co"),
     *[
-        (types.Id, value)
+        ("Id", value)
         for value in (
             "0199f3f07b1c70008000000000000001",
             "{0199f3f0-7b1c-7000-8000-000000000001}",
@@ -49,12 +49,12 @@ REFUSED: list[tuple[Any, Any]] = [
             1,
         )
     ],
-    *[(types.Boolean, value) for value in (1, "true", "1", None)],
-    *[(types.Flag, value) for value in ("1", "True", "yes", "")],
-    *[(types.Integer, value) for value in ("1", 1.0, True, 1.5)],
-    *[(types.Number, value) for value in ("1.0", " 1", "1_0", "+1", "", "１", "9" * 19)],
+    *[("Boolean", value) for value in (1, "true", "1", None)],
+    *[("Flag", value) for value in ("1", "True", "yes", "")],
+    *[("Integer", value) for value in ("1", 1.0, True, 1.5)],
+    *[("Number", value) for value in ("1.0", " 1", "1_0", "+1", "", "１", "9" * 19)],
     *[
-        (types.Instant, value)
+        ("Instant", value)
         for value in (
             "2026-01-02",
             "2026-01-02T03:04:05",
@@ -68,14 +68,14 @@ REFUSED: list[tuple[Any, Any]] = [
 
 
 @pytest.mark.parametrize(("kind", "given", "wanted"), ACCEPTED, ids=repr)
-def test_each_type_takes_its_values(kind: Any, given: object, wanted: object) -> None:
-    assert TypeAdapter(kind).validate_python(given) == wanted
+def test_each_type_takes_its_values(kind: str, given: object, wanted: object) -> None:
+    assert TypeAdapter(getattr(types, kind)).validate_python(given) == wanted
 
 
 @pytest.mark.parametrize(("kind", "given"), REFUSED, ids=repr)
-def test_each_type_refuses_every_other_spelling(kind: Any, given: object) -> None:
+def test_each_type_refuses_every_other_spelling(kind: str, given: object) -> None:
     with pytest.raises(ValidationError):
-        TypeAdapter(kind).validate_python(given)
+        TypeAdapter(getattr(types, kind)).validate_python(given)
 
 
 def test_a_length_counts_characters_as_postgresql_does() -> None:
