@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NoReturn
 from fastapi import FastAPI
 
 from kingpost.cli import serving
-from kingpost.cli.invocation import CommandError, Invocation, Subcommands
+from kingpost.cli.invocation import CommandError, Invocation, Subcommands, quiet
 from kingpost.cli.keys import with_keys
 from kingpost.cli.routes import routes_of
 from kingpost.migrations import upgrade
@@ -92,7 +92,7 @@ class Welcome:
 
 
 def _welcome(project: Project, settings: ServiceSettings, address: str) -> Welcome:
-    app = project.create_app(settings)
+    app = project.create_app(quiet(settings))
     key = None if settings.auth == "off" else with_keys(app, _make_first_key)
     return Welcome(
         address=address,

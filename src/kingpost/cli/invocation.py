@@ -64,7 +64,21 @@ class Invocation:
         """Settings that the service can be built from, to be looked at but not run."""
         nowhere = SecretStr("postgresql+asyncpg://nobody@localhost/none")
         unused = SecretStr("not used to sign anything, but long enough")
-        return self.loaded.values.model_copy(update={"database_url": nowhere, "secret": unused})
+        return quiet(
+            self.loaded.values.model_copy(update={"database_url": nowhere, "secret": unused})
+        )
+
+
+def quiet(settings: ServiceSettings) -> ServiceSettings:
+    """Settings for a command whose output is read by people or programs, not by a log collector.
+
+    Args:
+        settings: of the service.
+
+    Returns:
+        The same with nothing but errors in the log.
+    """
+    return settings.model_copy(update={"log_level": "error"})
 
 
 def development_secret(folder: Path) -> str:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 from uuid import UUID
 
-from kingpost.cli.invocation import Invocation, Subcommands
+from kingpost.cli.invocation import Invocation, Subcommands, quiet
 from kingpost.cli.table import print_table
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def _moment(value: datetime | None) -> str:
 
 def _manage(invocation: Invocation, use: "Callable[[KeyAdmin], Awaitable[T]]") -> T:
     with invocation.settings_with_database() as settings:
-        return with_keys(invocation.project.create_app(settings), use)
+        return with_keys(invocation.project.create_app(quiet(settings)), use)
 
 
 def with_keys(app: "FastAPI", use: "Callable[[KeyAdmin], Awaitable[T]]") -> T:

@@ -46,6 +46,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SettingsError as error:
         print(*error.lines, sep="\n", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except _EXPECTED as error:
         print(f"kingpost: {_one_line(error)}", file=sys.stderr)
         return 1

@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
-from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
+
+_TABLE_EXISTS = text("SELECT to_regclass('alembic_version')::text")
+_VERSIONS = text("SELECT version_num FROM alembic_version")
 
 
 def heads(migrations: Path) -> set[str]:
@@ -30,8 +32,6 @@ async def current(engine: AsyncEngine) -> set[str]:
         What its alembic_version holds; empty for a database without that table.
     """
     async with engine.connect() as connection:
-        return await connection.run_sync(_current)
-
-
-def _current(connection: Connection) -> set[str]:
-    return set(MigrationContext.configure(connection).get_current_heads())
+        if await connection.scalar(_TABLE_EXISTS) is None:
+            return set()
+        return set(await connection.scalars(_VERSIONS))

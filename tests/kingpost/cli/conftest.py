@@ -167,15 +167,16 @@ class TinyService:
         )
 
     def start(self, *arguments: str, **env: str) -> subprocess.Popen[str]:
-        process = subprocess.Popen(
-            [str(KINGPOST), *arguments],
-            cwd=self.root,
-            env=environment(env),
-            stdout=(self.root / "out").open("w"),
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
+        with (self.root / "out").open("w") as out:
+            process = subprocess.Popen(
+                [str(KINGPOST), *arguments],
+                cwd=self.root,
+                env=environment(env),
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                text=True,
+                start_new_session=True,
+            )
         self._started.append(process)
         return process
 

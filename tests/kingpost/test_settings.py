@@ -1,0 +1,104 @@
+from collections.abc import Mapping
+
+import pytest
+from pydantic import Field
+
+from kingpost.settings import LoadedSettings, ServiceSettings, SettingsError, load
+
+
+class Settings(ServiceSettings):
+    greeting: str = Field("hello", description="what it says")
+
+
+def loaded(
+    environ: Mapping[str, str], dotenv: Mapping[str, str | None] | None = None
+) -> LoadedSettings[Settings]:
+    return load(Settings, prefix="APP_", environ=environ, dotenv=dotenv)
+
+
+def mistakes(environ: Mapping[str, str]) -> list[str]:
+    with pytest.raises(SettingsError) as caught:
+        loaded(environ)
+    assert str(caught.value) == "\n".join(caught.value.lines)
+    return caught.value.lines
+
+
+def test_without_anything_given_all_is_default() -> None:
+    settings = loaded({"HOME": "/root", "APPLE": "1"})
+
+    assert settings.values == Settings()
+    assert set(settings.origins.values()) == {"default"}
+    assert settings.origins.keys() == Settings.model_fields.keys()
+
+
+def test_the_environment_comes_before_the_file() -> None:
+    settings = loaded({"APP_PORT": "1"}, {"APP_PORT": "2", "APP_GREETING": "hi", "OTHER": "x"})
+
+    assert (settings.values.port, settings.values.greeting) == (1, "hi")
+    assert settings.origins["port"] == "environment"
+    assert settings.origins["greeting"] == ".env"
+
+
+def test_an_empty_variable_means_the_default_even_over_the_file() -> None:
+    settings = loaded({"APP_PORT": ""}, {"APP_PORT": "2"})
+
+    assert settings.values.port == 8000
+    assert settings.origins["port"] == "default"
+
+
+def test_names_are_read_in_any_case() -> None:
+    assert loaded({"app_greeting": "hi"}).values.greeting == "hi"
+
+
+def test_every_mistake_has_its_line() -> None:
+    lines = mistakes({"APP_PORT": "many", "APP_GREETIN": "hi", "APP_LOG_LEVEL": "loud"})
+
+    assert len(lines) == 3
+    assert "APP_GREETIN: there is no such setting; did you mean APP_GREETING?" in lines
+    assert any(line.startswith("APP_PORT: ") for line in lines)
+    assert any(line.startswith("APP_LOG_LEVEL: ") for line in lines)
+
+
+def test_a_name_like_no_other_gets_no_suggestion() -> None:
+    assert mistakes({"APP_ZZZZZZZZZZ": "1"}) == ["APP_ZZZZZZZZZZ: there is no such setting"]
+
+
+@pytest.mark.parametrize(
+    ("given", "outer", "inner"),
+    [
+        ({"APP_REQUEST_TIMEOUT": "5"}, "request_timeout", "statement_timeout"),
+        ({"APP_STATEMENT_TIMEOUT": "2"}, "statement_timeout", "lock_timeout"),
+        ({"APP_LOCK_TIMEOUT": "1"}, "lock_timeout", "acquire_timeout"),
+    ],
+)
+def test_timeouts_out_of_order_are_refused(
+    given: Mapping[str, str], outer: str, inner: str
+) -> None:
+    (line,) = mistakes(given)
+
+    assert outer in line
+    assert f"must exceed {inner}" in line
+
+
+def test_production_wants_keys_and_a_secret() -> None:
+    secret = {"APP_SECRET": "s" * 32}
+
+    assert "secret is required" in mistakes({"APP_ENVIRONMENT": "production"})[0]
+    (line,) = mistakes({"APP_ENVIRONMENT": "production", "APP_AUTH": "off", **secret})
+    assert "auth may not be off" in line
+    assert loaded({"APP_ENVIRONMENT": "production", **secret}).values.environment == "production"
+
+
+def test_a_wrong_secret_is_not_repeated() -> None:
+    (line,) = mistakes({"APP_SECRET": "too short"})
+
+    assert line.startswith("APP_SECRET: ")
+    assert "too short" not in line.removeprefix("APP_SECRET: ")
+
+
+def test_settings_do_not_change_and_do_not_show_secrets() -> None:
+    values = loaded({"APP_SECRET": "canary" * 6}).values
+
+    with pytest.raises(ValueError, match="frozen"):
+        values.port = 1  # type: ignore[misc]  # that it fails is the point
+    assert "canary" not in repr(values)
