@@ -33,6 +33,12 @@ class Block:
         return "notest" in self.info.split()
 
     @property
+    def file(self) -> str | None:
+        """The file that a reader puts the block into; pages with such blocks are followed."""
+        found = re.search(r"file=(\S+)", self.info)
+        return found[1] if found else None
+
+    @property
     def reason(self) -> str:
         return self.info.partition("reason=")[2].strip()
 

@@ -43,8 +43,8 @@ def own_calls(function: ast.AsyncFunctionDef) -> list[ast.AST]:
 
 BLOCKING = {
     "time.sleep", "sleep", "open", "input", "subprocess.run", "subprocess.check_output",
-    "os.system", "httpx.get", "httpx.post", "httpx.request", "httpx.Client",
-    "socket.create_connection",
+    "os.system", "requests.get", "requests.post", "httpx.get", "httpx.post", "httpx.request",
+    "httpx.Client", "socket.create_connection",
 }  # fmt: skip
 SYNC_DRIVERS = ("psycopg2", "pg8000", "requests", "urllib.request", "pymysql", "sqlite3")
 
@@ -210,6 +210,13 @@ RULES = [
         ),
         good=("import asyncpg", "from sqlalchemy.ext.asyncio import create_async_engine"),
         except_in=(*DATABASE, "kingpost/testing/"),  # they listen to the events of the inner ones
+    ),
+    Rule(
+        "no query of the synchronous session",
+        "await session.execute(select(...)) in a repository",
+        lambda node: called(node) == "query",
+        bad=("session.query(User).all()", "db.session.query(User)"),
+        good=("Annotated[str, Query()]", "request.query_params"),
     ),
     Rule(
         "no session by hand",

@@ -63,7 +63,7 @@ def test_what_is_data_can_be_read(page: Path) -> None:
 
 @of_each_page
 def test_python_runs(page: Path) -> None:
-    run_python([block for block in runnable(page) if block.language == "python"])
+    run_python([b for b in runnable(page) if b.language == "python" and b.file is None])
 
 
 @of_each_page

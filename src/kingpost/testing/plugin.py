@@ -226,7 +226,8 @@ def launch_server(
 
     @contextmanager
     def launched(**changes: object) -> Iterator[ServerProcess]:
-        environ = {**service_environ, **{name: str(value) for name, value in changes.items()}}
+        changed = {**service_environ, **changes}
+        environ = {name: str(value) for name, value in changed.items() if value is not None}
         with databases.copy(migrated_template) as name:
             url = postgres.url(name, driver)
             process = launch(
@@ -249,7 +250,7 @@ def launch_server(
 def start_server(launch_server: Callable[..., Any]) -> Iterator[Callable[..., ServerProcess]]:
     """Starts a server for this test alone: `start_server(APP_REQUEST_TIMEOUT=2)`.
 
-    Each call gives another process with another database. At the end of the test they get
+    None takes a setting away. Each call gives another process with another database. At the end of the test they get
     SIGTERM and have to end with exit code 0, unless the test has ended them itself.
     """
     with ExitStack() as stack:
