@@ -99,6 +99,7 @@ class Databases:
             if name not in self._server.databases():
                 self._drop_unused(ours)
                 building = f"{name}_building"
+                self._server.drop_database(building)  # of a run that failed here
                 self._server.create_database(building)
                 build(building)
                 self._server.create_database(name, building)  # appears only when complete

@@ -250,8 +250,8 @@ def launch_server(
 def start_server(launch_server: Callable[..., Any]) -> Iterator[Callable[..., ServerProcess]]:
     """Starts a server for this test alone: `start_server(APP_REQUEST_TIMEOUT=2)`.
 
-    None takes a setting away. Each call gives another process with another database. At the end of the test they get
-    SIGTERM and have to end with exit code 0, unless the test has ended them itself.
+    None takes a setting away. Each call gives another process with another database. At the end
+    of the test they get SIGTERM and have to end with exit code 0, unless the test ended them.
     """
     with ExitStack() as stack:
         yield lambda **changes: stack.enter_context(launch_server(**changes))

@@ -51,6 +51,7 @@ def test_a_template_whose_migration_failed_is_never_used(
         databases.template(migrations, fail)
 
     assert str(failure.value).removesuffix("_building") not in postgres.databases()
+    assert str(failure.value) in postgres.databases()
     postgres.drop_database(databases.template(migrations, lambda _: None))
 
 

@@ -64,7 +64,7 @@ def test_a_server_that_the_test_has_killed_is_not_judged(start: Start) -> None:
 def test_a_server_that_ends_at_once_fails_with_its_log(start: Start) -> None:
     server = start("raise SystemExit('the port is taken')")
 
-    with pytest.raises(ServerFailed, match="ended instead of serving\n.*the port is taken"):
+    with pytest.raises(ServerFailed, match=r"ended instead of serving\n.*the port is taken"):
         server.wait_until_ready()
 
 
