@@ -6,6 +6,7 @@ the address of any index: pip takes the packages from wherever it is configured 
 """
 
 import argparse
+import os
 import shutil
 import subprocess
 import sys
@@ -22,13 +23,23 @@ def compile_lock(target: Path, *, upgrade: bool) -> None:
     options += ["--no-emit-index-url", "--no-emit-find-links", "--quiet"]
     options += ["--custom-compile-command", "make lock", "--output-file", str(target)]
     options += ["--upgrade"] if upgrade else []
-    done = subprocess.run(
-        [str(UV), "pip", "compile", "pyproject.toml", *options], cwd=ROOT, check=False
-    )
+    command = [str(UV), "pip", "compile", "pyproject.toml", *options]
+    done = subprocess.run(command, cwd=ROOT, env=uv_environment(), check=False)
     if done.returncode != 0:
         sys.exit("lock: could not be compiled")
     if any(word in target.read_text() for word in ("://", "file:", "--index", "--find-links")):
         sys.exit("lock: it would contain an address; check the configuration of uv")
+
+
+def uv_environment() -> dict[str, str]:
+    """Where pip was told to look for packages, told to uv."""
+    listed = subprocess.run(
+        [sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=True
+    )
+    lines = (line.partition("=") for line in listed.stdout.splitlines())
+    pip = {name.rpartition(".")[2]: value.strip("'") for name, _, value in lines}
+    told = {"SSL_CERT_FILE": pip.get("cert"), "UV_DEFAULT_INDEX": pip.get("index-url")}
+    return {name: value for name, value in told.items() if value} | os.environ
 
 
 def check() -> None:
