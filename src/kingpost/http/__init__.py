@@ -5,9 +5,10 @@ from kingpost.http.install import install
 from kingpost.http.openapi import problem_responses
 from kingpost.http.pages import PageRead, Paging
 from kingpost.http.rendering import problem_response
-from kingpost.http.routing import Route, RoutePlan, route_template
+from kingpost.http.routing import Route, RoutePlan
 from kingpost.http.runtime import KeyAdmin, KeyView, NewKey, Runtime, runtime_of
 from kingpost.http.security import needs
+from kingpost.http.template import route_template
 
 __all__ = [
     "KeyAdmin",

@@ -9,6 +9,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.staticfiles import StaticFiles
 
+from kingpost.http.template import note_template
+
 _ASSETS = "/docs/assets"
 _DOCUMENT = "/openapi.json"
 
@@ -21,9 +23,11 @@ def install_docs(app: FastAPI) -> None:
     app.mount(_ASSETS, StaticFiles(directory=_assets()), name="docs-assets")
 
     async def document(request: Request) -> Response:
+        note_template(request.scope, _DOCUMENT)
         return JSONResponse(request.app.openapi())
 
     async def page(request: Request) -> HTMLResponse:
+        note_template(request.scope, "/docs")
         return get_swagger_ui_html(
             openapi_url=_DOCUMENT,
             title=request.app.title,

@@ -7,16 +7,19 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from kingpost.http.template import note_template
 from kingpost.problems import NotFound, Problem
 
 
 def install_problem_pages(app: FastAPI) -> None:
     """Serves /problems, the list of all types, and /problems/{slug}, one of them."""
 
-    async def index(request: Request) -> Response:  # noqa: ARG001 - Starlette passes it
+    async def index(request: Request) -> Response:
+        note_template(request.scope, "/problems")
         return JSONResponse({"items": [_describe(kind) for kind in _kinds().values()]})
 
     async def one(request: Request) -> Response:
+        note_template(request.scope, "/problems/{slug}")
         kind = _kinds().get(request.path_params["slug"])
         if kind is None:
             raise NotFound

@@ -6,7 +6,7 @@ then the query, then 413, 415 and 400 for the body, then 422 by FastAPI's own va
 
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 from fastapi._compat import ModelField
 from fastapi.dependencies.models import Dependant
@@ -15,7 +15,6 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Scope
 
 from kingpost.context import current_request
 from kingpost.http.body import read_json
@@ -23,6 +22,7 @@ from kingpost.http.openapi import standard_responses
 from kingpost.http.query import check_query
 from kingpost.http.runtime import runtime_of
 from kingpost.http.security import PRINCIPAL_KEY, required_scopes, walk
+from kingpost.http.template import note_template
 from kingpost.http.validation import as_problem
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -77,7 +77,7 @@ class Route(APIRoute):
         plan = self.plan
 
         async def checked(request: Request) -> Response:
-            _note_template(request.scope)
+            note_template(request.scope)
             await _authorize(request, plan)
             check_query(request.scope["query_string"], plan.parameters)
             if plan.reads_body:
@@ -89,23 +89,6 @@ class Route(APIRoute):
                 raise as_problem(error) from None
 
         return checked
-
-
-def route_template(scope: Scope) -> str | None:
-    """The template of the matched route with all prefixes, such as `/api/v1/users/{user_id}`.
-
-    FastAPI keeps the route of an included router without its prefix in the scope, and the
-    prefixed one beside it.
-    """
-    effective = scope.get("fastapi", {}).get("effective_route_context")
-    route = effective if effective is not None else scope.get("route")
-    return cast("str | None", getattr(route, "path_format", None))
-
-
-def _note_template(scope: Scope) -> None:
-    context = current_request.get()
-    if context is not None:
-        context.route = route_template(scope)
 
 
 async def _authorize(request: Request, plan: RoutePlan) -> None:
