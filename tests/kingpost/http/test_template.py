@@ -22,6 +22,6 @@ async def test_metrics_know_a_request_by_the_template_of_its_route(
     [line] = [
         line
         for line in (await books.get("/metrics")).text.splitlines()
-        if line.startswith("http_requests_total{")
+        if line.startswith("http_server_requests_total{")
     ]
     assert f'route="{template}"' in line
