@@ -20,7 +20,7 @@ UV = Path(sys.executable).with_name("uv")
 
 def compile_lock(target: Path, *, upgrade: bool) -> None:
     options = ["--universal", "--generate-hashes", "--all-extras", "--group", "dev"]
-    options += ["--no-emit-index-url", "--no-emit-find-links", "--quiet"]
+    options += ["--no-emit-index-url", "--no-emit-find-links", "--no-cache", "--quiet"]
     options += ["--custom-compile-command", "make lock", "--output-file", str(target)]
     options += ["--upgrade"] if upgrade else []
     command = [str(UV), "pip", "compile", "pyproject.toml", *options]
