@@ -98,6 +98,16 @@ async def test_every_constraint_leads_to_its_fields(database: Database, project:
     assert not found, "\n".join(found)
 
 
+def test_every_constraint_of_the_models_has_a_name_and_fields(project: Project) -> None:
+    known = ConstraintMap(project.metadata)
+    tables = project.metadata.tables.values()
+    constraints = [c for table in tables for c in table.constraints]
+
+    assert [c for c in constraints if c.name is None] == []
+    assert [name for name in known.names() if not known[name].fields] == []
+    assert len(known.names()) >= len(constraints)
+
+
 class Example(DeclarativeBase):
     metadata = MetaData(naming_convention=dict(NAMING_CONVENTION))
 

@@ -41,6 +41,16 @@ def test_another_migration_gives_another_template(migrations: Path) -> None:
     assert fingerprint(migrations) != before
 
 
+def test_templates_of_older_migrations_are_dropped(tmp_path: Path, migrations: Path) -> None:
+    with EmbeddedPostgres(tmp_path / "server", durable=False) as server:
+        older = Databases(server).template(migrations, lambda _: None)
+        (migrations / "two.py").write_text("revision = 'two'")
+        newer = Databases(server).template(migrations, lambda _: None)
+
+        assert server.databases() == {"postgres", newer}
+        assert older != newer
+
+
 def test_a_template_whose_migration_failed_is_never_used(
     postgres: EmbeddedPostgres, databases: Databases, migrations: Path
 ) -> None:
