@@ -3,6 +3,7 @@
 import logging
 import sys
 from collections.abc import MutableMapping
+from json import JSONEncoder
 from typing import Any, Literal
 
 import structlog
@@ -50,7 +51,15 @@ def _shared_processors(json: bool) -> list[Processor]:
 
 
 def _json_renderer() -> list[Processor]:
-    return [_order, structlog.processors.JSONRenderer(), _hide_in_line]
+    encode = JSONEncoder(default=repr).encode  # ASCII only, so that a line stays a line
+
+    def render(_logger: Any, _method: str, event: EventDict) -> str:
+        try:
+            return encode(event)
+        except (TypeError, ValueError):  # keys that are no text, a circle
+            return encode({str(key): repr(value) for key, value in event.items()})
+
+    return [_order, render, _hide_in_line]
 
 
 def _console_renderer() -> list[Processor]:

@@ -85,7 +85,7 @@ class _Ports:
         self._operations = Observe(
             operations_app(state),
             metrics=state.metrics,
-            development=config.settings.environment == "development",
+            development=config.settings.environment != "production",
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -53,6 +53,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._raw_bytes = 0
         self._late_bytes = 0
         self._start = b""
+        self._raised: Problem | None = None
         self._refusal: Problem | None = None
         self._refused = False
         self._head_timer: asyncio.TimerHandle | None = None
@@ -113,17 +114,15 @@ class GuardedProtocol(HttpToolsProtocol):
                 self._begin_again()
             except httptools.HttpParserError as error:
                 # The exception from a callback is ours; httptools hides it behind its own.
-                self._refuse(self._refusal_raised or explain(error, self._start))
+                self._refuse(self._raised or explain(error, self._start))
                 return
             else:
                 return
 
     # Parser callbacks
 
-    _refusal_raised: Problem | None = None
-
     def _raise(self, problem: Problem) -> None:
-        self._refusal_raised = problem
+        self._raised = problem
         raise problem
 
     def on_message_begin(self) -> None:
@@ -264,7 +263,9 @@ class GuardedProtocol(HttpToolsProtocol):
         self._refused = True
         problem = self._refusal
         request_id = request_id_from(single(self.headers or [], b"x-request-id"))
-        self.transport.write(refusal_bytes(problem, request_id, self.server_state.default_headers))
+        head = bool(self.url) and self.parser.get_method() == b"HEAD"
+        defaults = self.server_state.default_headers
+        self.transport.write(refusal_bytes(problem, request_id, defaults, head=head))
         self._note_refusal(problem, request_id)
         self.transport.close()
 

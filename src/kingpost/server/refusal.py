@@ -8,13 +8,16 @@ from kingpost.problems import Problem
 _CLOSE = (b"connection", b"close")
 
 
-def refusal_bytes(problem: Problem, request_id: str, default_headers: RawHeaders) -> bytes:
+def refusal_bytes(
+    problem: Problem, request_id: str, default_headers: RawHeaders, *, head: bool = False
+) -> bytes:
     """A problem as it goes over the wire, which ends the connection.
 
     Args:
         problem: why the request is refused.
         request_id: the id that the logs have for it.
         default_headers: of the server, such as Date.
+        head: the request was a HEAD: no content.
 
     Returns:
         Status line, headers and content.
@@ -29,4 +32,4 @@ def refusal_bytes(problem: Problem, request_id: str, default_headers: RawHeaders
         _CLOSE,
     ]
     lines = b"".join(b"%s: %s\r\n" % header for header in headers)
-    return STATUS_LINE[problem.status] + lines + b"\r\n" + answer.body
+    return STATUS_LINE[problem.status] + lines + b"\r\n" + (b"" if head else answer.body)

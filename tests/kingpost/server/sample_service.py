@@ -47,6 +47,7 @@ async def hello(request: Request) -> Response:
 
 
 async def headers(request: Request) -> Response:
+    await request.body()
     return JSONResponse([[name, value] for name, value in request.headers.items()])
 
 
@@ -123,7 +124,7 @@ async def stream(request: Request) -> Response:
 ROUTES = [
     Route("/", hello),
     Route("/hello", hello),
-    Route("/headers", headers),
+    Route("/headers", headers, methods=["GET", "POST"]),
     Route("/echo", echo, methods=["POST"]),
     Route("/refuse", refuse, methods=["POST"]),
     Route("/ignore", ignore, methods=["POST"]),
@@ -134,7 +135,7 @@ ROUTES = [
     Route("/commit/{name}", commit),
     Route("/boom", boom),
     Route("/boom-late", boom_late),
-    Route("/stream/{name}", stream),
+    Route("/stream/{name}", stream, methods=["GET", "POST"]),
 ]
 
 

@@ -86,6 +86,13 @@ def test_a_method_nobody_knows_is_501(service, method):
     assert (answer.status, answer.problem) == (501, "method-not-implemented")
 
 
+def test_a_refused_head_request_gets_no_content(service):
+    connection = service.connect().send(b"HEAD /hello HTTP/1.1\r\n\r\n")
+
+    assert connection.answer(head=True).status == 400
+    assert connection.rest() == b""
+
+
 def test_a_method_without_a_route_is_the_routers_business(service):
     answer = service.talk(b"TRACE /hello HTTP/1.1\r\n" + HOST + b"\r\n")
 
@@ -238,15 +245,26 @@ def test_many_offered_upgrades_in_one_packet_are_served(service):
 
 
 def test_trailers_do_not_become_headers(service):
-    chunked = (
-        b"POST /echo HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n"
-        b"3\r\nabc\r\n0\r\nAuthorization: Bearer trailer\r\n\r\n"
-    )
-    connection = service.connect()
-    connection.send(chunked + b"GET /headers HTTP/1.1\r\n" + HOST + b"\r\n")
+    chunked = b"POST /headers HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n"
+    trailers = b"3\r\nabc\r\n0\r\nAuthorization: Bearer trailer\r\n\r\n"
+    connection = service.connect().send(chunked + trailers)
+    connection.send(b"GET /headers HTTP/1.1\r\n" + HOST + b"\r\n")
 
-    assert connection.answer().body == b"3"
+    expected = [["host", "localhost"], ["transfer-encoding", "chunked"]]
+    assert json.loads(connection.answer().body) == expected
     assert json.loads(connection.answer().body) == [["host", "localhost"]]
+
+
+def test_a_body_that_breaks_after_its_answer_has_begun_ends_with_that_answer(service):
+    head = b"POST /stream/broken HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n"
+    connection = service.connect().send(head)
+    assert connection.answer().status == 200
+
+    connection.send(b"zz\r\n")
+    service.get("/hello")
+    service.get("/release/broken")
+
+    assert connection.rest() == b"6\r\nbegun \r\n8\r\nfinished\r\n0\r\n\r\n"
 
 
 def test_pipelined_requests_have_their_own_ids(service):

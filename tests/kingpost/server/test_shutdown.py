@@ -1,6 +1,8 @@
 """How a server begins and ends, seen from outside."""
 
 import signal
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -41,6 +43,8 @@ def test_while_draining_it_is_not_ready_and_still_serves(start):
     service = start(drain_seconds=60, ops_port=0)
     kept = service.connect().send(GET)
     kept.answer()
+    busy = service.connect().send(b"GET /wait/busy HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    service.wait_until_arrived("busy")
     assert service.ops("/readyz").status_code == 200
 
     service.signal(signal.SIGTERM)
@@ -53,8 +57,37 @@ def test_while_draining_it_is_not_ready_and_still_serves(start):
     fresh = service.get("/hello")
     assert (fresh.status_code, fresh.headers["connection"]) == (200, "close")
     assert kept.send(GET).answer().headers["connection"] == "close"
+    service.get("/release/busy")
+    assert busy.answer().headers["connection"] == "close"
     assert service.process.poll() is None
     service.signal(signal.SIGINT)  # the second signal does not wait
+    assert service.process.wait(30) == 0
+
+
+def test_clients_that_watch_readiness_lose_nothing(start):
+    service = start(drain_seconds=60, ops_port=0)
+    stop = threading.Event()
+
+    def client(keep_alive):
+        statuses = []
+        while not stop.is_set():
+            with httpx.Client(trust_env=False, timeout=30) as http:
+                answers = [http.get(service.url + "/hello") for _ in range(keep_alive)]
+                statuses += [answer.status_code for answer in answers]
+        return statuses
+
+    with ThreadPoolExecutor() as pool:
+        clients = [pool.submit(client, keep_alive) for keep_alive in (1, 1, 5, 5)]
+        try:
+            service.wait_for(lambda: service.text().count(" request ") > 20)
+            service.signal(signal.SIGTERM)
+            service.wait_for(lambda: service.ops("/readyz").status_code == 503)
+        finally:
+            stop.set()
+        statuses = [status for done in clients for status in done.result()]
+
+    assert set(statuses) == {200}
+    service.signal(signal.SIGINT)
     assert service.process.wait(30) == 0
 
 

@@ -72,3 +72,13 @@ def test_an_application_is_given_or_made(given):
     from kingpost.server.configuration import _made
 
     assert isinstance(_made(given, ServiceSettings()), State)
+
+
+def test_forwarded_headers_are_believed_only_when_asked():
+    believed = [
+        Server(None, settings=ServiceSettings(), trusted_proxies=trusted).config
+        for trusted in (None, "10.0.0.1")
+    ]
+
+    assert [config.proxy_headers for config in believed] == [False, True]
+    assert believed[1].forwarded_allow_ips == "10.0.0.1"
