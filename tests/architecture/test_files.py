@@ -16,6 +16,7 @@ EXPLAINED = re.compile(
     r"#\s*(?:type:\s*ignore\[[a-z, -]+\]|(?:ruff:\s*)?noqa:\s*[A-Z]+\d+(?:,\s*[A-Z]+\d+)*"
     r"|pragma:\s*no cover)\s*(?:-|#|\u2013|:)\s*\S.{7,}"
 )
+OF_A_MACHINE = re.compile(r"/(?:root|home|Users)/\w+|\w+\.(?:pypi|pythonhosted)\.org|\bpypi\.org")
 UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
 
 
@@ -63,7 +64,7 @@ def test_core_has_two_files_and_no_third() -> None:
 
 
 def test_nothing_is_called_utils() -> None:
-    vague = {"utils", "helpers", "common", "misc", "base_service", "base_repository"}
+    vague = {"utils", "common", "misc", "base_service", "base_repository"}
 
     assert not [file for file in our_files("*.py") if file.stem in vague]
 
@@ -117,6 +118,23 @@ def test_nothing_is_left_unfinished() -> None:
     ]
 
     assert not found, "\n".join(found)
+
+
+def test_nothing_depends_on_the_machine_it_was_written_on() -> None:
+    documents = [ROOT / "Makefile", *ROOT.glob("*.toml"), *ROOT.glob("*.lock"), *ROOT.glob("*.md")]
+    found = [
+        f"{file.relative_to(ROOT)}: {place}"
+        for file in (*documents, *(ROOT / "docs").rglob("*.md"), *our_files("*.py", "*.mako"))
+        if file != Path(__file__)
+        for place in OF_A_MACHINE.findall(file.read_text())
+    ]
+
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("text", ["/home/ada/src", "/root/x", "see files.pythonhosted.org/x"])
+def test_a_place_on_a_machine_is_seen(text: str) -> None:
+    assert OF_A_MACHINE.search(text)
 
 
 def test_the_lock_has_hashes_and_no_address_of_an_index() -> None:
