@@ -5,7 +5,7 @@ from fastapi import FastAPI
 from kingpost.http.docs import install_docs
 from kingpost.http.handlers import install_handlers
 from kingpost.http.methods import AllowedMethods, Options
-from kingpost.http.openapi import describe_problems
+from kingpost.http.openapi import tell_the_truth
 from kingpost.http.problem_pages import install_problem_pages
 from kingpost.http.runtime import Runtime
 from kingpost.middleware import Deadline, Methods, Observe
@@ -39,7 +39,7 @@ def install(
         install_docs(app)
     methods = AllowedMethods(app.routes)
     install_handlers(app, methods)
-    describe_problems(app)
+    tell_the_truth(app)
     # The last one added is the outermost.
     app.add_middleware(Options, methods=methods)
     app.add_middleware(Methods)

@@ -72,16 +72,32 @@ def standard_responses(
     return problem_responses(*kinds) | {"default": _response("Any other problem.")}
 
 
-def describe_problems(app: FastAPI) -> None:
-    """Adds the schema of problems to the document that the app generates."""
+def tell_the_truth(app: FastAPI) -> None:
+    """Corrects the document that the app generates.
+
+    It gets the schema of problems, and its query parameters lose the `null` that an optional one
+    has in Python: a query can leave a parameter out, it cannot make it null.
+    """
     generate: Callable[[], dict[str, Any]] = app.openapi
 
     def openapi() -> dict[str, Any]:
         document = generate()
         document.setdefault("components", {}).setdefault("schemas", {})[_SCHEMA] = PROBLEM_SCHEMA
+        for item in document["paths"].values():
+            for operation in item.values():
+                for parameter in operation.get("parameters", ()):
+                    parameter["schema"] = _without_null(parameter["schema"])
         return document
 
     app.openapi = openapi  # type: ignore[method-assign] # FastAPI documents this as the way
+
+
+def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
+    kinds: list[dict[str, Any]] = schema.get("anyOf", [])
+    others = [kind for kind in kinds if kind != {"type": "null"}]
+    if len(others) != 1:
+        return schema
+    return {name: value for name, value in schema.items() if name != "anyOf"} | others[0]
 
 
 def _response(description: str) -> dict[str, Any]:

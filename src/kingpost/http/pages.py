@@ -11,18 +11,21 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.requests import Request
 
 from kingpost.http.runtime import runtime_of
-from kingpost.http.types import Number, Schema
+from kingpost.http.types import FromText, Schema
 from kingpost.pagination import Key, Page, PageRequest, fetch_page
 
 T = TypeVar("T")
 S = TypeVar("S", bound=Schema)
 
-Limit = Annotated[Number, Query(ge=1, le=100, description="How many items to return.")]
+Limit = Annotated[
+    int, Field(ge=1, le=100), FromText, Query(description="How many items to return.")
+]
 Cursor = Annotated[
     str | None,
     Query(
-        max_length=2000,
         description="`next` or `previous` of another answer to the same query.",
+        # Not checked here: whatever is not one of our cursors is the same InvalidCursor.
+        json_schema_extra={"minLength": 1, "maxLength": 2000, "pattern": "^[A-Za-z0-9_-]*$"},
     ),
 ]
 

@@ -5,7 +5,7 @@ text and have one accepted spelling each. What a type accepts is what its JSON S
 """
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -14,16 +14,22 @@ from pydantic_core import PydanticCustomError
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
 _DATE_TIME = re.compile(
-    r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII
+    r"(?P<date>\d{4}-\d\d-\d\d)[Tt](?P<time>[0-2]\d:[0-5]\d:)(?P<second>[0-5]\d|60)"
+    r"(?P<fraction>\.\d+)?(?P<offset>[Zz]|[+-](?:[01]\d|2[0-3]):[0-5]\d)",
+    re.ASCII,
 )
 _FIRST = datetime.min.replace(tzinfo=UTC)
 _LAST = datetime.max.replace(tzinfo=UTC)
-# The address that `<input type="email">` accepts (HTML Standard 4.10.5.1.5), with a dot required.
-_EMAIL = re.compile(
-    r"[a-zA-Z0-9.!#$%&'*+/=?^_`{|}~-]+"
-    r"@[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
-    r"(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)+"
+# A dot-string and a domain of two labels or more (RFC 5321 section 4.1.2), without quoting.
+_ATOM = r"[a-zA-Z0-9!#$%&'*+/=?^_`{|}~-]+"
+_LABEL = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
+_EMAIL = re.compile(rf"(?=[^@]{{1,64}}@){_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})+")
+# White space, controls, and what has no width: a name made of these alone shows nothing.
+_INVISIBLE = (
+    r"\u0000-\u0020\u007f-\u00a0\u00ad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f"
+    r"\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb"
 )
+_VISIBLE = re.compile(f"[^{_INVISIBLE}]")
 
 
 class Schema(BaseModel):
@@ -56,8 +62,8 @@ def _storable(value: str) -> str:
 
 
 def _not_blank(value: str) -> str:
-    if not value or value.isspace():
-        raise PydanticCustomError("blank", "The text is empty or only white space")
+    if not _VISIBLE.search(value):
+        raise PydanticCustomError("blank", "The text has nothing to see in it")
     return value
 
 
@@ -81,16 +87,29 @@ def _uuid(value: object) -> object:
 def _instant(value: object) -> object:
     if isinstance(value, datetime):
         return value.astimezone(UTC)
-    if not isinstance(value, str) or not _DATE_TIME.fullmatch(value):
+    found = _DATE_TIME.fullmatch(value) if isinstance(value, str) else None
+    if found is None:
         raise PydanticCustomError(
             "date_time", "The value is not a date and time of RFC 3339 with an offset"
         )
     try:
-        moment = datetime.fromisoformat(value.upper())
+        return _moment(found)
     except ValueError:
         raise PydanticCustomError("date_time", "There is no such date and time") from None
+
+
+def _moment(found: re.Match[str]) -> datetime:
+    """In UTC; what PostgreSQL or Python cannot hold becomes the nearest that they can."""
+    date, is_leap_second = found["date"], found["second"] == "60"
+    if before_first := date.startswith("0000"):  # a year of RFC 3339, a leap year even
+        date = "0004" + date[4:]
+    clock = found["time"] + ("59" if is_leap_second else found["second"])
+    text = f"{date}T{clock}{(found['fraction'] or '')[:7]}{found['offset'].upper()}"
+    moment = datetime.fromisoformat(text)
+    if before_first:
+        return _FIRST
     try:
-        return moment.astimezone(UTC)
+        return moment.astimezone(UTC) + timedelta(seconds=is_leap_second)
     except OverflowError:  # within hours of the years 1 or 9999
         return _FIRST if moment.year == 1 else _LAST
 
@@ -124,7 +143,10 @@ Line = Annotated[
     Strict(),
     AfterValidator(_storable),
     AfterValidator(_not_blank),
-    Field(min_length=1, json_schema_extra={"pattern": r"^[^\u0000]*[^\u0000\s][^\u0000]*$"}),
+    Field(
+        min_length=1,
+        json_schema_extra={"pattern": rf"^[^\u0000]*[^{_INVISIBLE}][^\u0000]*$"},
+    ),
 ]
 """Text with something to see in it; add a `max_length`."""
 
@@ -152,8 +174,16 @@ Flag = Annotated[bool, BeforeValidator(_flag)]
 Integer = Annotated[int, Strict()]
 """A whole number in a body; add `ge` and `le` that fit the column."""
 
-Number = Annotated[int, BeforeValidator(_whole_number)]
-"""A whole number in a query; add `ge` and `le`."""
+FromText = BeforeValidator(_whole_number)
+"""Makes an `int` one that is read from a query; it comes after the bounds.
+
+    Annotated[int, Field(ge=1, le=100), FromText]
+
+The other way round Pydantic checks the bounds and says nothing of them in the JSON Schema.
+"""
+
+Number = Annotated[int, FromText]
+"""A whole number in a query."""
 
 Instant = Annotated[
     datetime,

@@ -27,15 +27,19 @@ ACCEPTED: list[tuple[str, Any, Any]] = [
     ("Instant", "2026-01-02t03:04:05z", datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)),
     ("Instant", "0001-01-01T00:00:00+14:00", datetime.min.replace(tzinfo=UTC)),
     ("Instant", "9999-12-31T23:59:59-14:00", datetime.max.replace(tzinfo=UTC)),
+    ("Instant", "0000-02-29T00:00:00Z", datetime.min.replace(tzinfo=UTC)),
+    ("Instant", "2016-12-31T23:59:60Z", datetime(2017, 1, 1, tzinfo=UTC)),
+    ("Instant", "2026-01-02T03:04:05.12345678901Z", datetime(2026, 1, 2, 3, 4, 5, 123456, UTC)),
 ]
 
 REFUSED: list[tuple[str, Any]] = [
     *[("Text", value) for value in ("a\x00b", "\ud800", 5, True, None, b"x")],
-    *[("Line", value) for value in ("", " ", "\t\n", "\u2003", "\x00")],
+    *[("Line", value) for value in ("", " ", "\t\n", "\u2003", "\x00", "\u200b\ufeff\u202e")],
     *[
         ("Email", value)
         for value in ("", "a", "a@b", "a@b.", "@b.co", "é@b.co", "a@bé.co", "a b@c.de", "a@b.co\n")
     ],
+    *[("Email", value) for value in (".a@b.co", "a.@b.co", "a..b@c.de", "a" * 65 + "@b.co")],
     ("Email", "a@" + "b" * 250 + ".co"),
     *[
         ("Id", value)
@@ -61,6 +65,9 @@ REFUSED: list[tuple[str, Any]] = [
             "1234567890",
             1234567890,
             "2026-13-01T00:00:00Z",
+            "2026-01-01T24:00:00Z",
+            "2026-01-01T00:00:00+01:75",
+            "0000-02-30T00:00:00Z",
             "",
         )
     ],
