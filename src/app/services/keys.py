@@ -51,14 +51,16 @@ class KeyService:
         return [KeyRead.model_validate(key) for key in await KeyRepository(session).all()]
 
     @transactional
-    async def revoke(self, tx: Transaction, key_id: UUID, own: UUID | None) -> None:
+    async def revoke(self, tx: Transaction, key_id: UUID, own: UUID | None) -> KeyRead:
         if key_id == own:
             raise KeyInUse
         keys = KeyRepository(tx.session)
         key = await keys.get_for_update(key_id)
         if key.revoked_at is None:
             key.revoked_at = await keys.now()
+            await tx.session.flush()
         tx.after_commit(lambda: self.changed(key_id))
+        return KeyRead.model_validate(key)
 
     @transactional
     async def rotate(self, tx: Transaction, key_id: UUID, rotation: KeyRotation) -> KeyCreated:

@@ -28,9 +28,10 @@ async def get_key(key_id: Id, keys: Keys, _: MayManageKeys) -> KeyRead:
     return await keys.get(key_id)
 
 
-@router.delete("/{key_id}", status_code=204, responses=problem_responses(NotFound, Conflict))
-async def revoke_key(key_id: Id, keys: Keys, principal: MayManageKeys) -> None:
-    await keys.revoke(key_id, principal.key_id)
+# Not DELETE: a revoked key can still be seen, and who used it when.
+@router.post("/{key_id}/revocation", responses=problem_responses(NotFound, Conflict))
+async def revoke_key(key_id: Id, keys: Keys, principal: MayManageKeys) -> KeyRead:
+    return await keys.revoke(key_id, principal.key_id)
 
 
 @router.post("/{key_id}/rotation", status_code=201, responses=problem_responses(NotFound))
