@@ -1,6 +1,7 @@
 """A proxy between a driver and PostgreSQL that counts, freezes, and loses the end of a COMMIT."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Literal
 
 from sqlalchemy.engine import make_url
 
-COMMIT = b"COMMIT"
+COMMIT = re.compile(rb"\bCOMMIT\b")  # and not the one in READ COMMITTED
 
 
 class Proxy:
@@ -102,7 +103,7 @@ class _Link:
                 self.proxy.round_trips.append(b"")
             self.waiting = True
             self.proxy.round_trips[-1] += data
-            if COMMIT in data:
+            if COMMIT.search(data):
                 self.proxy.commits += 1
                 self.committing = self.proxy.at_commit != "forward"
                 if self.proxy.at_commit == "lose request":
