@@ -8,7 +8,6 @@
     ├── Forbidden                  403  forbidden
     ├── NotFound                   404  not-found
     ├── MethodNotAllowed           405  method-not-allowed
-    ├── NotAcceptable              406  not-acceptable
     ├── RequestTimeout             408  request-timeout
     ├── Conflict                   409  conflict
     ├── ContentTooLarge            413  content-too-large
