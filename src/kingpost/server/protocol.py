@@ -17,7 +17,7 @@ from kingpost.server.refusal import refusal_bytes
 from kingpost.server.state import State
 
 LATE_BODY_BYTES = 256 * 1024
-FRESH_SECONDS = 0.5
+FRESH_SECONDS = 2.0
 
 _log = structlog.get_logger("kingpost.protocol")
 
@@ -292,9 +292,6 @@ class GuardedProtocol(HttpToolsProtocol):
         """The server ends: a connection that has just begun gets a moment to be served."""
         waiting = self._in_head or self._heads == 0
         if waiting and not self._answering() and not self._refused:
-            self.loop.call_later(FRESH_SECONDS, self._close_unless_busy)
+            self.loop.call_later(FRESH_SECONDS, super().shutdown)
             return
-        super().shutdown()
-
-    def _close_unless_busy(self) -> None:
         super().shutdown()

@@ -70,6 +70,7 @@ async def wait(request: Request) -> Response:
 
 
 async def release(request: Request) -> Response:
+    await request.body()
     gate(request).set()
     return PlainTextResponse("ok")
 
@@ -129,7 +130,7 @@ ROUTES = [
     Route("/refuse", refuse, methods=["POST"]),
     Route("/ignore", ignore, methods=["POST"]),
     Route("/wait/{name}", wait),
-    Route("/release/{name}", release),
+    Route("/release/{name}", release, methods=["GET", "POST"]),
     Route("/arrived/{name}", has_arrived),
     Route("/frozen/{name}", frozen),
     Route("/commit/{name}", commit),

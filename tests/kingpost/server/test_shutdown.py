@@ -19,23 +19,35 @@ def test_a_signal_ends_the_server_with_exit_code_0(start, number):
     assert "Application shutdown complete" in service.text()
 
 
-def test_a_request_in_flight_at_sigterm_gets_its_answer(start):
-    service = start(ops_port=0)
-    client = service.connect().send(b"GET /wait/a HTTP/1.1\r\nHost: localhost\r\n\r\n")
-    releaser = service.connect().send(b"GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n")
-    releaser.answer()
+def test_requests_in_flight_at_sigterm_get_their_answers(start):
+    service = start()
+    waiting = service.connect().send(b"GET /wait/a HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    upload = b"POST /release/a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n"
+    uploading = service.connect().send(upload)
     service.wait_until_arrived("a")
-    last = service.connect().send(b"GET /release/a HTTP/1.1\r\nHost: localhost\r\n")
     service.signal(signal.SIGTERM)
     service.wait_for(lambda: "Shutting down" in service.text())
 
-    last.send(b"\r\n")  # half a head at the signal is a request in flight too
+    uploading.send(b"ok")
 
-    answer = client.answer()
-    assert (answer.status, answer.body) == (200, b"released")
-    assert answer.headers["connection"] == "close"
-    assert last.answer().headers["connection"] == "close"
-    assert client.rest() == b""
+    for connection, body in ((uploading, b"ok"), (waiting, b"released")):
+        answer = connection.answer()
+        assert (answer.status, answer.body) == (200, body)
+        assert answer.headers["connection"] == "close"
+        assert connection.rest() == b""
+    assert service.process.wait(30) == 0
+
+
+def test_half_a_head_at_sigterm_is_a_request_in_flight_too(start):
+    service = start()
+    connection = service.connect().send(GET[:-2])
+    service.get("/hello")
+    service.signal(signal.SIGTERM)
+    service.wait_for(lambda: "Shutting down" in service.text())
+
+    answer = connection.send(GET[-2:]).answer()
+
+    assert (answer.status, answer.headers["connection"]) == (200, "close")
     assert service.process.wait(30) == 0
 
 
