@@ -11,9 +11,14 @@ from sqlalchemy.orm import ORMExecuteState
 
 from kingpost.database.audit import Trail, is_audited, shown_fields
 from kingpost.database.audit_sql import delete_and_record
-from kingpost.database.guards import SessionMisuse, writing_verb
+from kingpost.database.guards import SessionMisuse
 
 _OPT_OUT = "audited"
+_TARGET = re.compile(
+    r"\b(?:insert\s+into|update|delete\s+from|merge\s+into|truncate(?:\s+table)?)\s+"
+    r'(?:only\s+)?(?:"?\w+"?\.)?"?(\w+)',
+    re.IGNORECASE,
+)
 
 
 class AuditGuard:
@@ -45,9 +50,9 @@ class AuditGuard:
         if isinstance(statement, Insert | Update | Delete):
             name = getattr(statement.table, "name", None)
             return name if name in self._audited() else None
-        if isinstance(statement, TextClause) and writing_verb(statement.text):
-            words = set(re.findall(r"\w+", statement.text.lower()))
-            return min(self._audited() & words, default=None)
+        if isinstance(statement, TextClause):
+            changed = {name.lower() for name in _TARGET.findall(statement.text)}
+            return min(self._audited() & changed, default=None)
         return None
 
     def _audited(self) -> frozenset[str]:

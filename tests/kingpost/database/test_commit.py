@@ -11,6 +11,7 @@ from kingpost.database import Database, Transaction
 from kingpost.database.engine import is_dead
 from kingpost.problems import OutcomeUnknown, Unavailable
 
+
 class Create:
     """Adds an author, and counts how often it is asked to."""
 

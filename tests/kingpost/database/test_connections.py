@@ -1,0 +1,243 @@
+import asyncio
+from typing import Any
+
+import pytest
+from sqlalchemy import select, text
+from sqlalchemy.ext.asyncio import AsyncSession
+from tests.kingpost.library import Author
+from tests.kingpost.proxy import Proxy
+from tests.kingpost.support import Counts, Open, Outside, Sql, until
+
+from kingpost.database import Database, Transaction
+from kingpost.problems import Busy, Unavailable
+
+KILL_IDLE = """
+    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE datname = current_database() AND application_name = 'kingpost'
+"""
+
+
+async def one(session: AsyncSession) -> Any:
+    return await session.scalar(text("SELECT 1"))
+
+
+async def emails(session: AsyncSession) -> list[str]:
+    return list(await session.scalars(select(Author.email).order_by(Author.email)))
+
+
+async def create(library: Database, email: str) -> None:
+    async def use(tx: Transaction) -> None:
+        tx.session.add(Author(email=email))
+
+    await library.unit_of_work().run(use)
+
+
+async def fill(library: Database) -> None:
+    """Opens every connection of the pool."""
+    everybody = asyncio.Barrier(library.options.pool_size)
+
+    async def use(session: AsyncSession) -> None:
+        await one(session)
+        await everybody.wait()
+
+    await asyncio.gather(*(library.read(use) for _ in range(library.options.pool_size)))
+
+
+async def test_dead_connections_in_the_pool_cost_the_client_nothing(
+    open_library: Open, library_url: str, sql: Sql, counts: Counts
+) -> None:
+    library = open_library(library_url, pool_size=5)
+    for number in range(3):
+        await fill(library)
+        assert len(await sql(KILL_IDLE)) == 5
+
+        await asyncio.gather(*(library.read(emails) for _ in range(5)))
+        await asyncio.gather(*(create(library, f"a{number}{n}@example.org") for n in range(5)))
+    assert len(await library.read(emails)) == 15
+    assert counts.unknown == 0
+
+
+async def test_a_read_that_loses_its_connection_is_run_again(
+    library: Database, sql: Sql, counts: Counts
+) -> None:
+    runs: list[str] = []
+
+    async def dies_once(session: AsyncSession) -> Any:
+        runs.append("run")
+        pid = await session.scalar(text("SELECT pg_backend_pid()"))
+        if len(runs) == 1:
+            await sql("SELECT pg_terminate_backend(:pid)", pid=pid)
+        return await one(session)
+
+    assert await library.read(dies_once) == 1
+    assert len(runs) == 2
+    assert len(counts.retries) == 1
+
+
+async def test_a_read_that_loses_every_connection_is_unavailable_after_three_runs(
+    library: Database, sql: Sql
+) -> None:
+    runs: list[str] = []
+
+    async def dies(session: AsyncSession) -> Any:
+        runs.append("run")
+        pid = await session.scalar(text("SELECT pg_backend_pid()"))
+        await sql("SELECT pg_terminate_backend(:pid)", pid=pid)
+        return await one(session)
+
+    with pytest.raises(Unavailable):
+        await library.read(dies)
+    assert len(runs) == 3
+
+
+@pytest.mark.parametrize("change", ["TYPE varchar(400)", "TYPE text"])
+async def test_a_changed_column_type_costs_the_client_nothing(
+    open_library: Open, own_library_url: str, change: str
+) -> None:
+    library = open_library(own_library_url, pool_size=3)
+    await create(library, "ada@example.org")
+    async with Outside(own_library_url) as sql:
+        for _ in range(10):  # until both drivers have prepared the statements
+            await library.read(emails)
+            await library.unit_of_work().run(_emails_in_a_transaction)
+        await fill(library)
+        await sql(f"ALTER TABLE authors ALTER COLUMN email {change}")
+
+        for _ in range(10):
+            assert await library.read(emails) == ["ada@example.org"]
+            assert await library.unit_of_work().run(_emails_in_a_transaction) == ["ada@example.org"]
+
+
+async def _emails_in_a_transaction(tx: Transaction) -> list[str]:
+    return await emails(tx.session)
+
+
+async def test_an_empty_pool_is_busy_within_the_acquire_timeout(
+    open_library: Open, library_url: str
+) -> None:
+    library = open_library(library_url, pool_size=1, acquire_timeout=0.2)
+    taken, free = asyncio.Event(), asyncio.Event()
+
+    async def hold(session: AsyncSession) -> None:
+        await one(session)
+        taken.set()
+        await free.wait()
+
+    holder = asyncio.create_task(library.read(hold))
+    await asyncio.wait_for(taken.wait(), 30)
+    waiter = asyncio.create_task(library.read(one))
+    await until(lambda: library.pool_status().waiting == 1)
+    status = library.pool_status()
+    assert (status.size, status.in_use, status.waiting) == (1, 1, 1)
+
+    with pytest.raises(Busy, match="in use"):
+        await waiter
+    assert library.pool_status().waiting == 0
+    free.set()
+    await holder
+    assert await library.read(one) == 1
+
+
+async def test_a_silent_server_leaks_nothing_once_the_request_is_given_up(
+    open_library: Open, proxy: Proxy
+) -> None:
+    library = open_library(proxy.url, pool_size=2)
+    await library.ping()
+    proxy.freeze()
+
+    async def write(tx: Transaction) -> Any:
+        return await one(tx.session)
+
+    given_up = [
+        asyncio.create_task(library.read(one)),
+        asyncio.create_task(library.unit_of_work().run(write)),
+    ]
+    await until(lambda: library.pool_status().in_use == 2)
+    for task in given_up:
+        task.cancel()
+    await until(lambda: library.pool_status().in_use == 0)
+    proxy.thaw()
+    await asyncio.wait(given_up)
+    assert all(task.cancelled() for task in given_up)
+    assert await library.read(one) == 1
+
+
+async def test_connecting_to_a_silent_server_ends_at_the_connect_timeout(
+    open_library: Open, proxy: Proxy
+) -> None:
+    library = open_library(proxy.url, connect_timeout=0.2)
+    proxy.freeze()
+
+    with pytest.raises(Unavailable, match="cannot be reached"):
+        await library.read(one)
+    assert library.pool_status().in_use == 0
+
+
+async def test_a_ping_of_a_silent_server_ends_at_the_connect_timeout(
+    open_library: Open, proxy: Proxy
+) -> None:
+    library = open_library(proxy.url, connect_timeout=0.2)
+    await library.ping()
+    proxy.freeze()
+
+    with pytest.raises(Unavailable, match="does not answer"):
+        await library.ping()
+    proxy.thaw()
+    await until(lambda: library.pool_status().in_use == 0)
+    await library.ping()
+
+
+async def test_the_timeouts_are_set_on_every_connection(
+    open_library: Open, library_url: str
+) -> None:
+    library = open_library(
+        library_url, statement_timeout=4, lock_timeout=1.5, idle_transaction_timeout=7
+    )
+
+    async def settings(session: AsyncSession) -> list[Any]:
+        names = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
+        return [
+            await session.scalar(text(f"SHOW {name}"))
+            for name in (*names, "TimeZone", "application_name")
+        ]
+
+    assert await library.read(settings) == ["4s", "1500ms", "7s", "UTC", "kingpost"]
+    assert await library.unit_of_work().run(lambda tx: settings(tx.session)) == [
+        "4s",
+        "1500ms",
+        "7s",
+        "UTC",
+        "kingpost",
+    ]
+
+
+async def test_a_pool_of_a_closed_database_opens_again_when_it_is_used(library: Database) -> None:
+    await library.ping()
+    await library.close()
+    assert library.pool_status().in_use == 0
+    await library.ping()
+
+
+async def test_a_read_by_key_is_one_round_trip(open_library: Open, proxy: Proxy) -> None:
+    library = open_library(proxy.url)
+    await create(library, "ada@example.org")
+
+    async def by_key(session: AsyncSession) -> Any:
+        return await session.scalar(select(Author.name).where(Author.email == "ada@example.org"))
+
+    for _ in range(8):
+        await library.read(by_key)
+    proxy.round_trips.clear()
+    await library.read(by_key)
+    assert len(proxy.round_trips) == 1, proxy.round_trips
+
+
+async def test_an_insert_with_its_audit_row_is_four_round_trips(
+    open_library: Open, proxy: Proxy
+) -> None:
+    library = open_library(proxy.url)
+    for number in range(8):
+        await create(library, f"{number}@example.org")
+    proxy.round_trips.clear()
+    await create(library, "ada@example.org")
+    assert len(proxy.round_trips) == 4, proxy.round_trips
