@@ -8,7 +8,6 @@ from platform import python_version
 from pydantic import SecretStr
 
 from kingpost.cli.invocation import Invocation, Subcommands
-from kingpost.cli.routes import routes_of
 from kingpost.cli.table import print_table
 
 
@@ -27,6 +26,8 @@ def add_commands(commands: Subcommands) -> None:
 
 def show_routes(invocation: Invocation) -> int:
     """Prints method, path, scopes and name of each route."""
+    from kingpost.cli.routes import routes_of  # noqa: PLC0415 - slow to import
+
     app = invocation.project.create_app(invocation.settings_without_database())
     print_table(
         ("METHOD", "PATH", "SCOPE", "NAME"),

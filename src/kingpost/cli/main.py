@@ -1,34 +1,27 @@
 """The entry point: parses the arguments, runs the command, turns failures into one line each."""
 
 import argparse
+import importlib
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from alembic.util import CommandError as AlembicError
-from sqlalchemy.exc import SQLAlchemyError
-
-from kingpost.cli import db, dev, inspect, keys, serve
 from kingpost.cli.invocation import CommandError, Invocation
-from kingpost.embedded import EmbeddedError
-from kingpost.migrations.lock import MigrationLockError
-from kingpost.problems import Problem
 from kingpost.project import ProjectError
-from kingpost.server import BindError
 from kingpost.settings import SettingsError
 
-_EXPECTED = (
-    CommandError,
-    ProjectError,
-    EmbeddedError,
-    BindError,
-    MigrationLockError,
-    AlembicError,
-    Problem,
-    SQLAlchemyError,
-    OSError,
-)
+# Which module has a command; only that one is imported, so that the light ones answer at once.
+_MODULES = {
+    "dev": "dev",
+    "serve": "serve",
+    "db": "db",
+    "keys": "keys",
+    "routes": "inspect",
+    "openapi": "inspect",
+    "config": "inspect",
+    "version": "inspect",
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -40,34 +33,54 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0 done, 1 failed, 2 wrong arguments or settings.
     """
-    arguments = _parser().parse_args(argv)
+    given = sys.argv[1:] if argv is None else list(argv)
+    arguments = _parser(given).parse_args(given)
     try:
         code: int = arguments.run(Invocation(arguments, os.environ, Path.cwd()))
+        sys.stdout.flush()
     except SettingsError as error:
         print(*error.lines, sep="\n", file=sys.stderr)
         return 2
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except _EXPECTED as error:
-        print(f"kingpost: {_one_line(error)}", file=sys.stderr)
-        return 1
     except KeyboardInterrupt:
         return 130
+    except Exception as error:
+        if not isinstance(error, _expected()):
+            raise
+        print(f"kingpost: {_one_line(error)}", file=sys.stderr)
+        return 1
     return code
 
 
-def _parser() -> argparse.ArgumentParser:
+def _expected() -> tuple[type[Exception], ...]:
+    """The failures that are no bug of ours; imported only when something has failed."""
+    from alembic.util import CommandError as AlembicError  # noqa: PLC0415 - slow to import
+    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415 - slow to import
+
+    from kingpost.embedded import EmbeddedError  # noqa: PLC0415 - slow to import
+    from kingpost.migrations.lock import MigrationLockError  # noqa: PLC0415 - slow to import
+    from kingpost.problems import Problem  # noqa: PLC0415 - slow to import
+    from kingpost.server import BindError  # noqa: PLC0415 - slow to import
+
+    ours = (CommandError, ProjectError, EmbeddedError, MigrationLockError, BindError, Problem)
+    return (*ours, AlembicError, SQLAlchemyError, OSError)
+
+
+def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="kingpost", description="Runs and looks after the service of this folder."
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for group in (dev, serve, db, keys, inspect):
-        group.add_commands(commands)
+    wanted = _MODULES.get(given[0]) if given else None
+    for name in [wanted] if wanted else dict.fromkeys(_MODULES.values()):
+        importlib.import_module(f"kingpost.cli.{name}").add_commands(commands)
     return parser
 
 
 def _one_line(error: Exception) -> str:
-    if isinstance(error, SQLAlchemyError) and (cause := getattr(error, "orig", None)) is not None:
+    cause = getattr(error, "orig", None)  # what the driver said, without SQLAlchemy's ornaments
+    if cause is not None:
         return f"the database says: {' '.join(str(cause).split())}"
     return " ".join(str(error).split()) or type(error).__name__

@@ -4,18 +4,20 @@ import asyncio
 import logging
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
 from alembic import context
+from alembic.util import CommandError
 from sqlalchemy import Connection, MetaData
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from kingpost.migrations.engine import migration_engine
 from kingpost.migrations.lock import migration_lock
 from kingpost.migrations.runner import URL_ATTRIBUTE
-from kingpost.project import Project
+from kingpost.project import Project, ProjectError
+from kingpost.settings import SettingsError
 
 
 def run(
@@ -32,7 +34,7 @@ def run(
         url: a database, with an asynchronous driver.
 
     Raises:
-        SettingsError: the environment or `.env` has mistakes.
+        CommandError: the settings have mistakes, or the embedded server cannot start.
         MigrationLockError: another process has been migrating for ten minutes.
     """
     options: dict[str, Any] = {
@@ -64,10 +66,25 @@ def _database_url(url: str | None, environ: Mapping[str, str]) -> Iterator[str]:
     if given is not None:
         yield given
         return
+    with _one_line_errors(), _service_database(environ) as found:
+        yield found
+
+
+def _service_database(environ: Mapping[str, str]) -> AbstractContextManager[str]:
     file = context.config.toml_file_name
     project = Project.find(Path(file).absolute().parent if file else Path.cwd())
-    with project.database_url(project.load_settings(environ).values) as found:
-        yield found
+    return project.database_url(project.load_settings(environ).values)
+
+
+@contextmanager
+def _one_line_errors() -> Iterator[None]:
+    """Alembic shows its own errors as one line, all others with a traceback."""
+    from kingpost.embedded import EmbeddedError  # noqa: PLC0415 - not in production
+
+    try:
+        yield
+    except (EmbeddedError, ProjectError, SettingsError) as error:
+        raise CommandError(str(error)) from error
 
 
 def _wait_for(url: str, options: dict[str, Any]) -> None:

@@ -154,10 +154,14 @@ class TinyService:
         return self.root / ".kingpost" / "postgres"
 
     def run(
-        self, *arguments: str, env: Mapping[str, str] | None = None, stdin: str = ""
+        self,
+        *arguments: str,
+        env: Mapping[str, str] | None = None,
+        stdin: str = "",
+        program: str = "kingpost",
     ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [str(KINGPOST), *arguments],
+            [str(KINGPOST.with_name(program)), *arguments],
             cwd=self.root,
             env=environment(env),
             input=stdin,

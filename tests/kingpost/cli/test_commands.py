@@ -28,7 +28,7 @@ def test_wrong_settings_are_one_line_each_with_exit_code_2(tiny: Any) -> None:
     assert any("did you mean TINY_HOST?" in line for line in lines)
 
 
-@pytest.mark.parametrize("command", [("serve",), ("dev",), ("keys", "list"), ("db", "url")])
+@pytest.mark.parametrize("command", [("serve",), ("db", "url")])
 def test_a_database_url_without_an_async_driver_is_refused_with_the_right_one(
     tiny: Any, command: tuple[str, ...]
 ) -> None:

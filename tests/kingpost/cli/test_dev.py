@@ -66,8 +66,10 @@ def test_the_first_run_makes_a_key_and_a_curl_that_works(
     assert '"keys":1' in pasted.stdout
 
 
-@pytest.mark.parametrize("arguments", [(), ("--no-reload",)])
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("how", "arguments"),
+    [(signal.SIGINT, ()), (signal.SIGTERM, ()), (signal.SIGTERM, ("--no-reload",))],
+)
 def test_a_signal_ends_everything_with_exit_code_0(
     tiny: Any, serving: Callable[..., Any], port: int, how: signal.Signals, arguments: tuple[str]
 ) -> None:
