@@ -54,8 +54,8 @@ async def behind(
 
 async def until(http: httpx.AsyncClient, path: str, words: str) -> None:
     async with asyncio.timeout(60):
-        while words not in (await http.get(path)).text:
-            await asyncio.sleep(0.05)  # noqa: ASYNC110 - another process can set no event here
+        while words not in (await http.get(path)).text:  # noqa: ASYNC110 - it is another process
+            await asyncio.sleep(0.05)
 
 
 async def test_every_request_is_answered_and_all_is_well_afterwards(
