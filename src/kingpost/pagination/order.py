@@ -87,8 +87,12 @@ def _spelled_out(
     if inclusive:
         ways.append(and_(*same))
     first, value = pairs[0]
-    # says nothing new, but an index on the first key can start there
-    start = or_(_further(first, value, descending=first.descending != reverse), same[0])
+    if first.nullable:
+        return or_(*ways)
+    # says nothing new, but lets an index on the first key start at the place
+    start = _row_comparison(
+        [(first, value)], descending=first.descending != reverse, inclusive=True
+    )
     return and_(start, or_(*ways))
 
 
