@@ -105,18 +105,17 @@ class GuardedProtocol(HttpToolsProtocol):
                 self._refuse(HeaderTooLarge())
         self._watch_head()
 
-    def _feed(self, data: bytes | memoryview) -> None:
-        while data:
+    def _feed(self, data: bytes) -> None:
+        waiting: list[bytes | memoryview] = [data]
+        while waiting:
+            piece = waiting.pop()
             try:
-                self.parser.feed_data(data)
+                self.parser.feed_data(piece)
             except httptools.HttpParserUpgrade as upgrade:
-                data = memoryview(data)[upgrade.args[0] :]
-                self._begin_again()
+                waiting += [memoryview(piece)[upgrade.args[0] :], self._begin_again()]
             except httptools.HttpParserError as error:
                 # The exception from a callback is ours; httptools hides it behind its own.
                 self._refuse(self._raised or explain(error, self._start))
-                return
-            else:
                 return
 
     # Parser callbacks
@@ -186,8 +185,8 @@ class GuardedProtocol(HttpToolsProtocol):
         self._in_body = False
         super().on_message_complete()
 
-    def _begin_again(self) -> None:
-        """Parses the head once more, without the upgrade that the server may ignore.
+    def _begin_again(self) -> bytes:
+        """Makes a new parser. Returns the head for it, without the upgrade, which may be ignored.
 
         httptools takes the content of a request that asks for an upgrade for the new protocol's
         bytes; clients that offer `h2c` with every request (RFC 9110 section 7.8) would lose it.
@@ -198,7 +197,7 @@ class GuardedProtocol(HttpToolsProtocol):
         lines += [b"%s: %s" % header for header in kept]
         self.parser = httptools.HttpRequestParser(self)
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
-        self.parser.feed_data(b"\r\n".join(lines) + b"\r\n\r\n")
+        return b"\r\n".join(lines) + b"\r\n\r\n"
 
     # Slow heads
 

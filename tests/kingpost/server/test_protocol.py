@@ -1,6 +1,9 @@
 """Requests that must never reach an application, and those that must although they look odd."""
 
 import json
+import re
+from random import Random
+from socket import SHUT_WR
 
 import httpx
 import pytest
@@ -63,6 +66,10 @@ def test_a_plain_request_is_served_without_naming_the_server(service):
         pytest.param(b"GET ftp://localhost/hello HTTP/1.1\r\n" + HOST + b"\r\n", id="ftp"),
         pytest.param(b"GET * HTTP/1.1\r\n" + HOST + b"\r\n", id="GET *"),
         pytest.param(b"GET hello HTTP/1.1\r\n" + HOST + b"\r\n", id="relative target"),
+        pytest.param(
+            b"GET /hello HTTP/1.1\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n",
+            id="no Host, with an upgrade",
+        ),
         pytest.param(b"GET /a b HTTP/1.1\r\n" + HOST + b"\r\n", id="space in target"),
         pytest.param("GET /é HTTP/1.1\r\n".encode() + HOST + b"\r\n", id="raw UTF-8 in target"),
         pytest.param(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", id="TLS hello"),
@@ -337,3 +344,49 @@ def test_expect_100_continue_is_honoured(service):
 def test_a_client_library_can_reuse_its_connection(service):
     with httpx.Client(base_url=service.url, headers={"Host": "localhost"}, trust_env=False) as http:
         assert [http.get("/hello").status_code for _ in range(3)] == [200] * 3
+
+
+SEEDS = [
+    GET + b"\r\n",
+    POST + b"Content-Length: 3\r\n\r\nabc",
+    POST + b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nT: x\r\n\r\n",
+    POST + b"Upgrade: h2c\r\nConnection: Upgrade\r\nContent-Length: 3\r\n\r\nabc",
+    b"HEAD http://localhost/hello?%ff HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n",
+    b"POST /ignore HTTP/1.1\r\n" + HOST + b"Expect: 100-continue\r\nContent-Length: 1\r\n\r\na",
+    b"CONNECT a:1 HTTP/1.1\r\n" + HOST + b"\r\n",
+]
+PIECES = [
+    *(b"\r\n", b"\n", b"\0", b" ", b":", b"\xff", b"zz\r\n", b"HTTP/1.0", b"%00", b"A" * 2000),
+    *(b"Host: b\r\n", b"Content-Length: 7\r\n", b"Transfer-Encoding: chunked\r\n"),
+    *(b"X: y\r\n" * 25, b"Upgrade: websocket\r\nConnection: upgrade\r\n"),
+]
+
+
+def damaged(random: Random) -> bytes:
+    data = b"".join(random.choices(SEEDS, k=random.randint(1, 4)))
+    for _ in range(random.randint(0, 3)):
+        at = random.randrange(len(data) + 1)
+        piece = random.choice([b"", *PIECES, bytes([random.randrange(256)])])
+        data = data[:at] + piece + data[at + random.randint(0, 3) :]
+    return data
+
+
+def test_no_damage_to_a_request_makes_the_server_fail(service):
+    random = Random(2)
+    for _ in range(400):
+        data = damaged(random)
+        connection = service.connect()
+        try:
+            while data:
+                size = random.choice([1, 7, 50, len(data)])
+                connection.send(data[:size])
+                data = data[size:]
+            connection.socket.shutdown(SHUT_WR)
+            answers = connection.rest()
+        except OSError:
+            continue  # it was refused and closed before everything was sent
+        statuses = {int(status) for status in re.findall(rb"HTTP/1\.1 (\d+) ", answers)}
+        assert all(status < 500 or status == 501 for status in statuses), answers
+
+    assert service.get("/hello").status_code == 200
+    assert {line["logger"] for line in service.lines()}.isdisjoint({"asyncio", "kingpost.errors"})
