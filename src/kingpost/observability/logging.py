@@ -16,7 +16,11 @@ from kingpost.observability.redaction import hide_by_name, hide_in_text
 LevelName = Literal["debug", "info", "warning", "error"]
 
 # What these say at level info is of use to nobody but their authors.
-_WARNINGS_ONLY = ("sqlalchemy", "asyncio", "watchfiles", "httpx", "httpcore")
+# The last one is the connection pool, which SQLAlchemy names after our class.
+_WARNINGS_ONLY = (
+    *("sqlalchemy", "asyncio", "watchfiles", "httpx", "httpcore"),
+    "kingpost.database.engine",
+)
 _DEEPEST = 30
 
 
