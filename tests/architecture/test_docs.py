@@ -122,7 +122,7 @@ def has_subcommand(arguments: list[str]) -> bool:
     from kingpost.cli.main import _parser
 
     try:
-        _parser().parse_args([a for a in arguments if a != "--help"])
+        _parser(arguments).parse_args([a for a in arguments if a != "--help"])
     except SystemExit:
         return "--help" in arguments
     return True
