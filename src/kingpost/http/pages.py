@@ -37,6 +37,11 @@ class PageRead(Schema, Generic[T]):
     next: str | None = Field(description="Cursor of the page after this one, if there is one.")
     previous: str | None = Field(description="Cursor of the page before this one, if any.")
 
+    @classmethod
+    def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
+        """The name in the OpenAPI document, and so of a generated client's class."""
+        return f"PageOf{params[0].__name__}"
+
 
 class Paging:
     """The page that a request asks for: a dependency of every list route.

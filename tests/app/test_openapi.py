@@ -1,0 +1,54 @@
+"""The OpenAPI document is one, and says what the service does."""
+
+from typing import Any
+
+import httpx
+import pytest_asyncio
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+METHODS = {"get", "post", "put", "patch", "delete"}
+
+
+@pytest_asyncio.fixture
+async def document(anonymous: httpx.AsyncClient) -> dict[str, Any]:
+    return dict((await anonymous.get("/openapi.json")).raise_for_status().json())
+
+
+def operations(document: dict[str, Any]) -> list[dict[str, Any]]:
+    return [item[method] for item in document["paths"].values() for method in METHODS & set(item)]
+
+
+def test_the_document_is_valid(document: dict[str, Any]) -> None:
+    assert document["openapi"].startswith("3.1.")
+    assert list(OpenAPIV31SpecValidator(document).iter_errors()) == []
+
+
+def test_every_operation_names_its_problems(document: dict[str, Any]) -> None:
+    problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    for operation in operations(document):
+        failures = {s: a for s, a in operation["responses"].items() if not s.startswith("2")}
+
+        assert {"400", "401", "403", "422", "503", "default"} <= set(failures), operation
+        assert all(answer["content"] == problem for answer in failures.values()), operation
+
+
+def test_operations_are_named_after_their_endpoints(document: dict[str, Any]) -> None:
+    names = {operation["operationId"] for operation in operations(document)}
+
+    assert {"create_user", "list_users", "get_user_by_email", "create_posts", "rotate_key"} <= names
+    assert all(name.isidentifier() and "api_v1" not in name for name in names)
+
+
+def test_parameters_of_a_query_are_never_null_and_state_their_bounds(
+    document: dict[str, Any],
+) -> None:
+    parameters = {
+        parameter["name"]: parameter["schema"]
+        for operation in operations(document)
+        for parameter in operation.get("parameters", ())
+        if parameter["in"] == "query"
+    }
+
+    assert "null" not in str(parameters)
+    assert (parameters["limit"]["minimum"], parameters["limit"]["maximum"]) == (1, 100)
+    assert parameters["is_active"]["type"] == "boolean"
