@@ -68,7 +68,7 @@ def _expected() -> tuple[type[Exception], ...]:
     return (*ours, AlembicError, SQLAlchemyError, OSError)
 
 
-def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
+def _parser(given: Sequence[str] = ()) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="kingpost", description="Runs and looks after the service of this folder."
     )
