@@ -57,7 +57,10 @@ class ServiceSettings(BaseModel):
         75.0, gt=0, le=3600, description="idle connections stay open; exceed the load balancer's"
     )
     drain_seconds: Seconds = Field(
-        0.0, ge=0, le=300, description="after SIGTERM: not ready, still serving, for so long"
+        0.0,
+        ge=0,
+        le=300,
+        description="after SIGTERM: not ready, still serving, for so long; 5 in production",
     )
     shutdown_timeout: Seconds = Field(
         25.0, gt=0, le=600, description="then: time for requests in flight to finish"
@@ -75,6 +78,14 @@ class ServiceSettings(BaseModel):
     max_header_bytes: int = Field(32_768, ge=1024, description="largest header section")
     max_headers: int = Field(100, ge=10, description="most header lines")
     max_url_bytes: int = Field(8_192, ge=256, description="longest request target")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _production_drains(cls, given: Any) -> Any:
+        """A load balancer needs a moment to see that the instance is not ready any more."""
+        if isinstance(given, dict) and given.get("environment") == "production":
+            return {"drain_seconds": 5.0} | given
+        return given
 
     @model_validator(mode="after")
     def _timeouts_are_ordered(self) -> Self:

@@ -102,3 +102,11 @@ def test_settings_do_not_change_and_do_not_show_secrets() -> None:
     with pytest.raises(ValueError, match="frozen"):
         values.port = 1  # type: ignore[misc]  # that it fails is the point
     assert "canary" not in repr(values)
+
+
+def test_production_stays_reachable_for_a_while_after_it_is_asked_to_end() -> None:
+    production = {"APP_ENVIRONMENT": "production", "APP_SECRET": "s" * 32}
+
+    assert loaded({}).values.drain_seconds == 0
+    assert loaded(production).values.drain_seconds == 5
+    assert loaded(production | {"APP_DRAIN_SECONDS": "1"}).values.drain_seconds == 1
