@@ -34,8 +34,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit code: 0 done, 1 failed, 2 wrong arguments or settings.
     """
     given = sys.argv[1:] if argv is None else list(argv)
-    arguments = _parser(given).parse_args(given)
     try:
+        arguments = _parser(given).parse_args(given)
         code: int = arguments.run(Invocation(arguments, os.environ, Path.cwd()))
         sys.stdout.flush()
     except SettingsError as error:
