@@ -10,6 +10,8 @@ from typing import Any, Generic, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
+from kingpost.database.options import DatabaseOptions
+
 Seconds = float
 Environment = Literal["development", "test", "production"]
 
@@ -109,6 +111,34 @@ class ServiceSettings(BaseModel):
         if self.secret is None:
             raise ValueError("secret is required in production: 32 random characters or more")
         return self
+
+    def database_options(self, application_name: str) -> DatabaseOptions:
+        """These settings as the database layer takes them.
+
+        Args:
+            application_name: how the service is called in `pg_stat_activity`.
+
+        Returns:
+            The options.
+
+        Raises:
+            SettingsError: no database is set.
+        """
+        if self.database_url is None:
+            raise SettingsError(["a database is required: set DATABASE_URL, or use kingpost dev"])
+        return DatabaseOptions(
+            url=self.database_url.get_secret_value(),
+            pooler=self.database_pooler,
+            pool_size=self.pool_size,
+            acquire_timeout=self.acquire_timeout,
+            connect_timeout=self.connect_timeout,
+            statement_timeout=self.statement_timeout,
+            lock_timeout=self.lock_timeout,
+            idle_transaction_timeout=self.idle_transaction_timeout,
+            attempts=self.transaction_attempts,
+            slow_statement=self.slow_statement,
+            application_name=application_name,
+        )
 
 
 S = TypeVar("S", bound=ServiceSettings)

@@ -8,7 +8,7 @@ import httpx
 from sqlalchemy import MetaData
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from kingpost.database import AuditEntryMixin, Database, DatabaseOptions
+from kingpost.database import AuditEntryMixin, Database
 from kingpost.project import Project
 from kingpost.settings import ServiceSettings, load
 from kingpost.testing.databases import in_own_loop
@@ -42,19 +42,7 @@ def open_database(project: Project, settings: ServiceSettings) -> Database:
     Returns:
         An open database, to be closed by the caller.
     """
-    assert settings.database_url is not None  # noqa: S101 - `settings_for` has set it
-    options = DatabaseOptions(
-        url=settings.database_url.get_secret_value(),
-        pool_size=settings.pool_size,
-        acquire_timeout=settings.acquire_timeout,
-        connect_timeout=settings.connect_timeout,
-        statement_timeout=settings.statement_timeout,
-        lock_timeout=settings.lock_timeout,
-        idle_transaction_timeout=settings.idle_transaction_timeout,
-        pooler=settings.database_pooler,
-        attempts=settings.transaction_attempts,
-        slow_statement=settings.slow_statement,
-    )
+    options = settings.database_options("tests")
     return Database(options, metadata=project.metadata, audit=audit_model(project.metadata))
 
 
