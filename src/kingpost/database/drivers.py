@@ -47,12 +47,9 @@ def _asyncpg_arguments(options: DatabaseOptions) -> dict[str, Any]:
         "async_creator_fn": _asyncpg_creator(options),
     }
     if options.pooler == "pgbouncer":
-        # The unnamed statement: a name would clash on a server connection that others use too.
-        arguments |= {
-            "statement_cache_size": 0,
-            "prepared_statement_cache_size": 0,
-            "prepared_statement_name_func": str,
-        }
+        # Without caches both layers use the unnamed statement; a name would stay behind on a
+        # server connection that belongs to others a moment later.
+        arguments |= {"statement_cache_size": 0, "prepared_statement_cache_size": 0}
     return arguments
 
 

@@ -42,9 +42,11 @@ def pgbouncer_program() -> Path:
 def pgbouncer_url(pgbouncer_program: Path, library_url: str) -> Iterator[str]:
     """The library behind PgBouncer: transaction mode over two server connections."""
     url = make_url(library_url)
-    with TemporaryDirectory(prefix="kp", dir="/tmp") as folder:
-        with _running(pgbouncer_program, Path(folder), str(url.query["host"])):
-            yield url.update_query_dict({"host": folder}).render_as_string(hide_password=False)
+    with (
+        TemporaryDirectory(prefix="kp", dir="/tmp") as folder,
+        _running(pgbouncer_program, Path(folder), str(url.query["host"])),
+    ):
+        yield url.update_query_dict({"host": folder}).render_as_string(hide_password=False)
 
 
 @contextmanager

@@ -196,12 +196,13 @@ async def test_an_empty_result_has_no_neighbours(rows: tuple[Database, Sql]) -> 
     assert (page.items, page.next, page.previous) == ([], None, None)
 
 
+@pytest.mark.parametrize("spelled_out", [False, True])
 async def test_a_page_whose_rows_are_gone_still_leads_back_to_the_others(
-    rows: tuple[Database, Sql],
+    rows: tuple[Database, Sql], spelled_out: bool
 ) -> None:
     database, sql = rows
     await sql("INSERT INTO rows SELECT n FROM generate_series(1, 4) n")
-    walk = Walk(database, [ID])
+    walk = Walk(database, [Key(ROWS.c.a, "a", nullable=True), ID] if spelled_out else [ID])
     first = await walk.page()
     await sql("DELETE FROM rows WHERE id = 4")
 
