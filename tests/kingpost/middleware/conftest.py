@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+import structlog
 from starlette.types import ASGIApp, Message, Scope
 
 
@@ -51,6 +52,12 @@ class Call:
             "headers": [],
             **given,
         }
+
+
+@pytest.fixture(autouse=True)
+def all_log_lines() -> None:
+    """A service that another test started here may have configured fewer."""
+    structlog.reset_defaults()
 
 
 @pytest.fixture
