@@ -35,6 +35,10 @@ PROBLEM_SCHEMA: dict[str, Any] = {
                 },
             },
         },
+        "more_errors": {
+            "type": "boolean",
+            "description": "true if more is wrong than is listed.",
+        },
     },
 }
 

@@ -7,7 +7,7 @@ from fastapi.exceptions import RequestValidationError
 
 from kingpost.problems import FieldError, Invalid, NotFound, Problem, UnknownField
 
-MAX_ERRORS = 100
+MAX_ERRORS = 100  # more than fit into an answer, which says then that there are more
 
 
 def as_problem(error: RequestValidationError) -> Problem:

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from typing import Any
 
 from starlette.types import Send
 
@@ -9,6 +10,7 @@ from kingpost.problems import MEDIA_TYPE, Problem
 
 RawHeaders = list[tuple[bytes, bytes]]
 LONGEST_INSTANCE = 200
+LARGEST_PROBLEM = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,9 @@ class Answer:
 def problem_answer(
     problem: Problem, *, request_id: str | None = None, path: str | None = None
 ) -> Answer:
-    """Renders a problem (RFC 9457 section 3).
+    """Renders a problem (RFC 9457 section 3) in at most 4 KB.
+
+    A request with thousands of mistakes is told the first of them, and that there are more.
 
     Args:
         problem: what went wrong.
@@ -50,9 +54,20 @@ def problem_answer(
         The answer, with the headers that the problem brings along.
     """
     instance = None if path is None else printable(path)
-    document = problem.document(request_id=request_id, instance=instance)
+    document = _shortened(problem.document(request_id=request_id, instance=instance))
     headers = [(name.lower().encode(), value.encode()) for name, value in problem.headers.items()]
     return json_answer(problem.status, document, headers, media_type=MEDIA_TYPE)
+
+
+def _shortened(document: dict[str, Any]) -> dict[str, Any]:
+    errors: list[Any] = document.get("errors", [])
+    without = document | {"errors": [], "more_errors": True}
+    left = LARGEST_PROBLEM - len(json.dumps(without))
+    for shown, error in enumerate(errors):
+        left -= len(json.dumps(error)) + 2
+        if left < 0:
+            return without | {"errors": errors[:shown]}
+    return document
 
 
 def json_answer(
