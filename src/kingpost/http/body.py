@@ -16,6 +16,8 @@ from kingpost.problems import ContentTooLarge, FieldError, Invalid, MalformedJso
 from kingpost.problems import UnsupportedMediaType as Unsupported
 
 MAX_DEPTH = 64
+# Eight megabytes of brackets would keep the whole process busy for seconds.
+MAX_VALUES = 20_000
 
 
 class JsonRequest(Request):
@@ -45,7 +47,7 @@ async def read_json(request: Request, *, max_bytes: int) -> JsonRequest:
 
     Raises:
         UnsupportedMediaType: not `application/json` in UTF-8, or compressed.
-        ContentTooLarge: more than `max_bytes`, announced or sent.
+        ContentTooLarge: more than `max_bytes`, announced or sent, or more than 20 000 values.
         MalformedJson: not JSON, or JSON that two parsers read differently.
         Invalid: a number that no double can hold.
     """
@@ -68,6 +70,7 @@ def parse(raw: bytes) -> Any:
 
     Raises:
         MalformedJson: see `read_json`.
+        ContentTooLarge: too many values.
         Invalid: a number that is out of range.
     """
     if raw.startswith(b"\xef\xbb\xbf"):
@@ -83,8 +86,7 @@ def parse(raw: bytes) -> Any:
         raise MalformedJson(_too_deep()) from None
     except ValueError as error:
         raise MalformedJson(_where(error)) from None
-    if _depth_exceeds(value, MAX_DEPTH):
-        raise MalformedJson(_too_deep())
+    _check_shape(value)
     return value
 
 
@@ -154,14 +156,16 @@ def _too_deep() -> str:
     return f"The body is nested deeper than {MAX_DEPTH} levels."
 
 
-def _depth_exceeds(value: Any, limit: int) -> bool:
+def _check_shape(value: Any) -> None:
     """Walks level by level, so that the walk itself needs no stack."""
-    level = _containers([value])
-    for _ in range(limit):
+    level, count = _containers([value]), 0
+    for _ in range(MAX_DEPTH):
+        count += sum(map(len, level))
+        if count > MAX_VALUES:
+            raise ContentTooLarge(f"A body may have up to {MAX_VALUES} values.")
         level = [inner for node in level for inner in _containers(_items(node))]
-        if not level:
-            return False
-    return True
+    if level:
+        raise MalformedJson(_too_deep())
 
 
 def _containers(values: Iterable[Any]) -> list[Any]:

@@ -110,6 +110,7 @@ def json_bodies() -> Iterator[Case]:
     yield refused("13 100 000 brackets", b"[" * 100_000)
     yield refused("13 10 000 nested objects", b'{"a":' * 10_000 + b"1" + b"}" * 10_000)
     yield refused("13 65 levels", b'{"email":' + b"[" * 65 + b"]" * 65 + b"}")
+    yield from swarms()
     yield refused("14 20 000 digits", b'{"email": %s}' % (b"9" * 20_000))
     for number in (2**31, 2**63, 2**64 + 1, -(2**63) - 1):
         body = NEW_KEY | {"expires_in_days": number}
@@ -120,6 +121,25 @@ def json_bodies() -> Iterator[Case]:
         )
     yield invalid("26 an email of 40 KB", USERS, {"email": f"{'x' * 40_000}@b.co"}, "/body/email")
     yield invalid("26 content of 40 KB", POSTS, POST | {"content": "x" * 40_000}, "/body/content")
+
+
+def swarms() -> Iterator[Case]:
+    """Small mistakes by the thousand: the answer stays small, and the server is soon free again."""
+    unknown = USER | {f"{'x' * 60}%{n}": 1 for n in range(5_000)}
+    yield send("5 5 000 unknown fields", USERS, unknown, 422, "unknown-field")
+    for name, item, slug in (
+        ("numbers", 0, "validation-error"),
+        ("empty posts", {}, "validation-error"),
+        ("posts with 30 unknown fields", POST | {f"x{n}": n for n in range(30)}, "unknown-field"),
+    ):
+        items = {"items": [item] * 500}
+        yield send(f"3 a batch of 500 {name}", f"{POSTS}:batch", items, 422, slug)
+    strangers = {"items": [POST | {"author_id": "<missing>"}] * 500}
+    yield send("46 500 missing authors", f"{POSTS}:batch", strangers, 422, "invalid-reference")
+    many = {"email": [0] * 30_000}
+    yield send("27 30 000 values", USERS, many, 413, "content-too-large")
+    brackets = b"[" + b"[[[[[[[[[]]]]]]]]]," * 350_000 + b"0]"
+    yield send("27 seven million brackets", f"{POSTS}:batch", brackets, 413, "content-too-large")
 
 
 def texts() -> Iterator[tuple[str, str, str]]:

@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from kingpost.http.body import MAX_DEPTH, parse
-from kingpost.problems import Invalid, MalformedJson
+from kingpost.http.body import MAX_DEPTH, MAX_VALUES, parse
+from kingpost.problems import ContentTooLarge, Invalid, MalformedJson
 
 
 @pytest.mark.parametrize(
@@ -51,6 +51,17 @@ def test_a_number_that_no_double_can_hold_is_invalid_not_infinite() -> None:
 def test_valid_json_is_read_as_it_was_written(value: object) -> None:
     assert parse(json.dumps(value).encode()) == value
     assert parse(json.dumps(value, ensure_ascii=False).encode()) == value
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [b"[" + b"0," * MAX_VALUES + b"0]", b"[" + b"[[]]," * (MAX_VALUES // 2) + b"0]"],
+    ids=["wide", "wide and deep"],
+)
+def test_a_body_of_too_many_values_is_too_large(raw: bytes) -> None:
+    with pytest.raises(ContentTooLarge):
+        parse(raw)
+    parse(raw[: raw.index(b",")] + b"]")
 
 
 def test_the_deepest_nesting_that_is_allowed_is_read() -> None:
