@@ -5,7 +5,8 @@ kingpost.problems.NotFound     404
 ├── PostNotFound
 └── KeyNotFound
 kingpost.problems.Conflict     409
-└── KeyInUse
+├── KeyInUse
+└── KeyEnded
 kingpost.problems.InvalidReference     422
 └── UnknownAuthors
 """
@@ -35,6 +36,11 @@ class KeyNotFound(NotFound):
 class KeyInUse(Conflict):
     def __init__(self) -> None:
         super().__init__("A key cannot revoke itself; use another key or the command line")
+
+
+class KeyEnded(Conflict):
+    def __init__(self) -> None:
+        super().__init__("The key has been revoked or has expired; create a new one")
 
 
 class UnknownAuthors(InvalidReference):

@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
 from app.db.models import ApiKey
-from app.errors import KeyInUse
+from app.errors import KeyEnded, KeyInUse
 from app.repositories.keys import KeyRepository
 from app.schemas.keys import WHOLE_SERVICE, KeyCreate, KeyCreated, KeyRead, KeyRotation
 from kingpost.database import Database, Transaction, UnitOfWork, read_only, transactional
@@ -66,7 +66,10 @@ class KeyService:
     async def rotate(self, tx: Transaction, key_id: UUID, rotation: KeyRotation) -> KeyCreated:
         keys = KeyRepository(tx.session)
         old = await keys.get_for_update(key_id)
-        ends_at = await keys.now() + timedelta(seconds=rotation.overlap_seconds)
+        now = await keys.now()
+        if old.revoked_at is not None or (old.expires_at is not None and old.expires_at <= now):
+            raise KeyEnded
+        ends_at = now + timedelta(seconds=rotation.overlap_seconds)
         successor = await self._add(keys, old.name, old.scopes, old.expires_at)
         old.expires_at = min(ends_at, old.expires_at or ends_at)
         tx.after_commit(lambda: self.changed(key_id))

@@ -104,6 +104,17 @@ async def test_a_revoked_key_ends_at_once(
     assert (await client.get(f"{KEYS}/{key['id']}")).json()["revoked_at"] is not None
 
 
+async def test_a_key_that_has_ended_has_no_successor(client: httpx.AsyncClient) -> None:
+    revoked, expired = await make_key(client, "posts:read"), await make_key(client, "posts:read")
+    await client.post(f"{KEYS}/{revoked['id']}/revocation")
+    await client.post(f"{KEYS}/{expired['id']}/rotation", json={"overlap_seconds": 0})
+
+    for key in (revoked, expired):
+        answer = await client.post(f"{KEYS}/{key['id']}/rotation", json={})
+
+        assert (answer.status_code, answer.json()["type"]) == (409, "/problems/conflict")
+
+
 async def test_a_key_cannot_revoke_itself(client: httpx.AsyncClient) -> None:
     own = (await client.get(KEYS)).json()["items"][0]
 

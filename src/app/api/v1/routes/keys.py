@@ -34,7 +34,7 @@ async def revoke_key(key_id: Id, keys: Keys, principal: MayManageKeys) -> KeyRea
     return await keys.revoke(key_id, principal.key_id)
 
 
-@router.post("/{key_id}/rotation", status_code=201, responses=problem_responses(NotFound))
+@router.post("/{key_id}/rotation", status_code=201, responses=problem_responses(NotFound, Conflict))
 async def rotate_key(
     key_id: Id, rotation: KeyRotation, keys: Keys, response: Response, _: MayManageKeys
 ) -> KeyCreated:
