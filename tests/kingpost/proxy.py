@@ -46,6 +46,20 @@ class Proxy:
             writer.transport.abort()
 
     @asynccontextmanager
+    async def over_tcp(self) -> AsyncIterator[str]:
+        """The URL of the proxy on a TCP port, which the server itself does not have."""
+        listening = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        port = listening.sockets[0].getsockname()[1]
+        try:
+            yield (
+                make_url(self.url)
+                .set(host="127.0.0.1", port=port, query={})
+                .render_as_string(hide_password=False)
+            )
+        finally:
+            listening.close()
+
+    @asynccontextmanager
     async def running(self) -> AsyncIterator["Proxy"]:
         listening = await asyncio.start_unix_server(self._accept, self._socket)
         try:

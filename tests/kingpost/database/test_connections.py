@@ -1,4 +1,6 @@
 import asyncio
+import os
+import socket
 from typing import Any
 
 import pytest
@@ -238,6 +240,34 @@ async def test_the_timeouts_are_set_on_every_connection(
         "UTC",
         "kingpost",
     ]
+
+
+async def test_a_tcp_peer_that_vanishes_is_noticed_by_the_system(
+    open_library: Open, proxy: Proxy
+) -> None:
+    async with proxy.over_tcp() as url:
+        library = open_library(url)
+        made: list[Any] = []
+
+        def remember(connection: Any, _: Any) -> None:
+            made.append(connection.driver_connection)
+
+        event.listen(library.engine.sync_engine, "connect", remember)
+        await library.ping()
+        with socket.socket(fileno=os.dup(_file_number(made[0]))) as connected:
+            options = [
+                connected.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE),
+                connected.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE),
+                connected.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT),
+            ]
+        assert options == [1, 5, 10_000]
+        await library.close()
+
+
+def _file_number(connection: Any) -> int:
+    if hasattr(connection, "fileno"):
+        return int(connection.fileno())
+    return int(connection._transport.get_extra_info("socket").fileno())
 
 
 async def test_a_pool_of_a_closed_database_opens_again_when_it_is_used(library: Database) -> None:
