@@ -30,6 +30,8 @@ def test_every_operation_names_its_problems(document: dict[str, Any]) -> None:
 
         assert {"400", "401", "403", "422", "503", "default"} <= set(failures), operation
         assert all(answer["content"] == problem for answer in failures.values()), operation
+        assert all("X-Request-Id" in answer["headers"] for answer in failures.values()), operation
+        assert "Retry-After" in failures["503"]["headers"]
 
 
 def test_operations_are_named_after_their_endpoints(document: dict[str, Any]) -> None:

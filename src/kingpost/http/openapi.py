@@ -42,6 +42,17 @@ PROBLEM_SCHEMA: dict[str, Any] = {
     },
 }
 
+_HEADERS: dict[int | str, tuple[str, ...]] = {
+    401: ("WWW-Authenticate",),
+    403: ("WWW-Authenticate",),
+    503: ("Retry-After",),
+}
+_HEADER_TEXTS = {
+    "X-Request-Id": "The id that the logs have for the request.",
+    "WWW-Authenticate": "How to prove who asks (RFC 6750).",
+    "Retry-After": "Seconds after which another try makes sense.",
+}
+
 
 def problem_responses(*kinds: type[Problem]) -> dict[int | str, dict[str, Any]]:
     """The `responses` of a route that can answer with these problems.
@@ -55,7 +66,7 @@ def problem_responses(*kinds: type[Problem]) -> dict[int | str, dict[str, Any]]:
     titles: dict[int | str, list[str]] = {}
     for kind in kinds:
         titles.setdefault(kind.status, []).append(kind.title)
-    return {status: _response(". ".join(lines) + ".") for status, lines in titles.items()}
+    return {status: _response(". ".join(lines) + ".", status) for status, lines in titles.items()}
 
 
 def standard_responses(
@@ -79,14 +90,19 @@ def standard_responses(
 def tell_the_truth(app: FastAPI) -> None:
     """Corrects the document that the app generates.
 
-    It gets the schema of problems, and its query parameters lose the `null` that an optional one
-    has in Python: a query can leave a parameter out, it cannot make it null.
+    It gets the schema of problems with their headers, and its query parameters lose the `null`
+    that an optional one has in Python: a query can leave a parameter out, it cannot make it null.
     """
     generate: Callable[[], dict[str, Any]] = app.openapi
 
     def openapi() -> dict[str, Any]:
         document = generate()
-        document.setdefault("components", {}).setdefault("schemas", {})[_SCHEMA] = PROBLEM_SCHEMA
+        components = document.setdefault("components", {})
+        components.setdefault("schemas", {})[_SCHEMA] = PROBLEM_SCHEMA
+        components["headers"] = {
+            name: {"description": text, "required": True, "schema": {"type": "string"}}
+            for name, text in _HEADER_TEXTS.items()
+        }
         for item in document["paths"].values():
             for operation in item.values():
                 for parameter in operation.get("parameters", ()):
@@ -104,6 +120,8 @@ def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in schema.items() if name != "anyOf"} | others[0]
 
 
-def _response(description: str) -> dict[str, Any]:
+def _response(description: str, status: int | str = "default") -> dict[str, Any]:
     reference = {"schema": {"$ref": f"#/components/schemas/{_SCHEMA}"}}
-    return {"description": description, "content": {MEDIA_TYPE: reference}}
+    names = ["X-Request-Id", *_HEADERS.get(status, ())]
+    headers = {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+    return {"description": description, "headers": headers, "content": {MEDIA_TYPE: reference}}

@@ -1,6 +1,7 @@
 """Whatever a client sends, it gets a clear answer, and nothing has changed."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -128,8 +129,9 @@ def test_endless_chunks_end_at_the_limit_and_take_no_memory(world: World) -> Non
 
 
 def resident_bytes(world: World) -> int:
-    with open(f"/proc/{world.server.process.pid}/status", encoding="ascii") as file:  # noqa: PTH123 - procfs
-        return int(re.search(r"VmRSS:\s+(\d+) kB", file.read())[1]) * 1024  # type: ignore[index] # always there
+    status = Path(f"/proc/{world.server.process.pid}/status").read_text(encoding="ascii")
+    (kilobytes,) = re.findall(r"VmRSS:\s+(\d+) kB", status)
+    return int(kilobytes) * 1024
 
 
 @pytest.mark.parametrize(
