@@ -6,6 +6,7 @@ UTF-16, any depth. All of these mean that client and service disagree about what
 
 import json
 import math
+import re
 from collections.abc import Iterable
 from email.message import Message
 from typing import Any, NoReturn
@@ -16,8 +17,11 @@ from kingpost.problems import ContentTooLarge, FieldError, Invalid, MalformedJso
 from kingpost.problems import UnsupportedMediaType as Unsupported
 
 MAX_DEPTH = 64
-# Eight megabytes of brackets would keep the whole process busy for seconds.
+# Eight megabytes of brackets would keep the whole process busy for seconds, the parser too:
+# a large body is counted before it is parsed.
 MAX_VALUES = 20_000
+_LARGE = 1_048_576
+_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 
 
 class JsonRequest(Request):
@@ -75,6 +79,9 @@ def parse(raw: bytes) -> Any:
     """
     if raw.startswith(b"\xef\xbb\xbf"):
         raise MalformedJson("The body begins with a byte order mark; send UTF-8 without it.")
+    if len(raw) > _LARGE:
+        outside = _STRING.sub(b"", raw)
+        _check_count(sum(map(outside.count, (b",", b"[", b"{"))))
     try:
         text = raw.decode("utf-8")
         value = json.loads(
@@ -161,11 +168,15 @@ def _check_shape(value: Any) -> None:
     level, count = _containers([value]), 0
     for _ in range(MAX_DEPTH):
         count += sum(map(len, level))
-        if count > MAX_VALUES:
-            raise ContentTooLarge(f"A body may have up to {MAX_VALUES} values.")
+        _check_count(count)
         level = [inner for node in level for inner in _containers(_items(node))]
     if level:
         raise MalformedJson(_too_deep())
+
+
+def _check_count(values: int) -> None:
+    if values > MAX_VALUES:
+        raise ContentTooLarge(f"A body may have up to {MAX_VALUES} values.")
 
 
 def _containers(values: Iterable[Any]) -> list[Any]:

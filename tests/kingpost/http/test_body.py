@@ -64,5 +64,11 @@ def test_a_body_of_too_many_values_is_too_large(raw: bytes) -> None:
     parse(raw[: raw.index(b",")] + b"]")
 
 
+def test_punctuation_inside_of_text_is_not_counted() -> None:
+    value = ['[{,"\\', "[{," * 500_000, "\U0001f600" * 100_000]
+
+    assert parse(json.dumps(value).encode()) == value
+
+
 def test_the_deepest_nesting_that_is_allowed_is_read() -> None:
     parse(b"[" * MAX_DEPTH + b"]" * MAX_DEPTH)
