@@ -22,6 +22,19 @@ def heads(migrations: Path) -> set[str]:
     return set(ScriptDirectory(str(migrations)).get_heads())
 
 
+def known(migrations: Path) -> set[str]:
+    """All revisions of the code.
+
+    Args:
+        migrations: the folder with env.py and versions/.
+
+    Returns:
+        Every revision, applied or not.
+    """
+    scripts = ScriptDirectory(str(migrations)).walk_revisions()
+    return {script.revision for script in scripts}
+
+
 async def current(engine: AsyncEngine) -> set[str]:
     """The revisions that the database is at.
 
