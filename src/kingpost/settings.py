@@ -47,6 +47,10 @@ class ServiceSettings(BaseModel):
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="log level")
     allowed_hosts: str = Field("*", description="Host names answered to, separated by commas")
 
+    trusted_proxies: str | None = Field(
+        None, description="addresses whose X-Forwarded-* headers are believed, by commas"
+    )
+
     request_timeout: Seconds = Field(10.0, gt=0, le=600, description="deadline of a request")
     statement_timeout: Seconds = Field(5.0, gt=0, le=600, description="limit of one statement")
     lock_timeout: Seconds = Field(2.0, gt=0, le=600, description="longest wait for a lock")

@@ -23,13 +23,9 @@ class ServerConfig(Config):
     Args:
         app: an ASGI application, a factory for one, or `module:name` of either.
         settings: of the service.
-        trusted_proxies: addresses whose `X-Forwarded-*` headers are believed, separated by
-            commas; nobody's by default.
     """
 
-    def __init__(
-        self, app: Any, settings: ServiceSettings, *, trusted_proxies: str | None = None
-    ) -> None:
+    def __init__(self, app: Any, settings: ServiceSettings) -> None:
         super().__init__(
             app,
             host=settings.host,
@@ -41,8 +37,8 @@ class ServerConfig(Config):
             log_config=None,
             access_log=False,
             server_header=False,
-            proxy_headers=trusted_proxies is not None,
-            forwarded_allow_ips=trusted_proxies or "",
+            proxy_headers=settings.trusted_proxies is not None,
+            forwarded_allow_ips=settings.trusted_proxies or "",
             timeout_keep_alive=math.ceil(settings.keep_alive_timeout),
             timeout_graceful_shutdown=math.ceil(settings.shutdown_timeout),
         )

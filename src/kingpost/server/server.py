@@ -42,7 +42,6 @@ class Server(uvicorn.Server):
             argument), or `module:name` of either.
         settings: of the service.
         on_ready: called with the server when it accepts requests.
-        trusted_proxies: addresses whose `X-Forwarded-*` headers are believed.
     """
 
     config: ServerConfig
@@ -53,9 +52,8 @@ class Server(uvicorn.Server):
         *,
         settings: ServiceSettings,
         on_ready: Callable[["Server"], object] | None = None,
-        trusted_proxies: str | None = None,
     ) -> None:
-        super().__init__(ServerConfig(app, settings, trusted_proxies=trusted_proxies))
+        super().__init__(ServerConfig(app, settings))
         self.settings = settings
         self.on_ready = on_ready
         self.port: int | None = None
@@ -156,7 +154,6 @@ def serve(
     *,
     settings: ServiceSettings,
     on_ready: Callable[[Server], object] | None = None,
-    trusted_proxies: str | None = None,
 ) -> None:
     """Serves an application in this process until SIGTERM or SIGINT.
 
@@ -164,11 +161,10 @@ def serve(
         app: an ASGI application, a factory for one, or `module:name` of either.
         settings: of the service.
         on_ready: called with the server when it accepts requests.
-        trusted_proxies: addresses whose `X-Forwarded-*` headers are believed.
 
     Raises:
         PortTaken: a port is in use.
         BindError: a port cannot be used for another reason.
         SystemExit: the application did not start.
     """
-    Server(app, settings=settings, on_ready=on_ready, trusted_proxies=trusted_proxies).run()
+    Server(app, settings=settings, on_ready=on_ready).run()

@@ -76,7 +76,7 @@ def test_an_application_is_given_or_made(given):
 
 def test_forwarded_headers_are_believed_only_when_asked():
     believed = [
-        Server(None, settings=ServiceSettings(), trusted_proxies=trusted).config
+        Server(None, settings=ServiceSettings(trusted_proxies=trusted)).config
         for trusted in (None, "10.0.0.1")
     ]
 
