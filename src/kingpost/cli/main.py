@@ -83,4 +83,5 @@ def _one_line(error: Exception) -> str:
     cause = getattr(error, "orig", None)  # what the driver said, without SQLAlchemy's ornaments
     if cause is not None:
         return f"the database says: {' '.join(str(cause).split())}"
-    return " ".join(str(error).split()) or type(error).__name__
+    problems = [f"{item.pointer}: {item.detail}" for item in getattr(error, "errors", ())]
+    return " ".join([*str(error).split(), *problems]) or type(error).__name__

@@ -2,6 +2,8 @@
 
 import asyncio
 
+from sqlalchemy.exc import DBAPIError
+
 from kingpost.cli import serving
 from kingpost.cli.invocation import CommandError, Invocation, Subcommands
 from kingpost.migrations import revisions
@@ -34,9 +36,9 @@ def check_revision(project: Project, url: str) -> None:
         url: its database.
 
     Raises:
-        CommandError: they differ.
+        CommandError: they differ, or the database cannot be reached.
     """
-    wanted, found = revisions.heads(project.migrations), asyncio.run(_current(url))
+    wanted, found = revisions.heads(project.migrations), _current(project, url)
     if wanted != found:
         raise CommandError(
             f"the database is at revision {_names(found)}, this code needs {_names(wanted)}: "
@@ -44,7 +46,18 @@ def check_revision(project: Project, url: str) -> None:
         )
 
 
-async def _current(url: str) -> set[str]:
+def _current(project: Project, url: str) -> set[str]:
+    try:
+        return asyncio.run(_ask(url))
+    except (OSError, DBAPIError) as error:
+        reason = " ".join(str(getattr(error, "orig", error)).split())
+        name = f"{project.env_prefix}DATABASE_URL"
+        raise CommandError(
+            f"the database cannot be reached ({reason}): start it, or correct {name}"
+        ) from error
+
+
+async def _ask(url: str) -> set[str]:
     engine = migration_engine(url)
     try:
         return await revisions.current(engine)

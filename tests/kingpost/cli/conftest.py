@@ -65,6 +65,7 @@ from fastapi import FastAPI, Request
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from kingpost.problems import FieldError, Invalid
 from tiny.tables import keys
 
 class Keys:
@@ -77,6 +78,8 @@ class Keys:
 
     async def create(self, name, scopes, expires_in_days=None):
         expires = expires_in_days and datetime.now(UTC) + timedelta(days=expires_in_days)
+        if "everything" in scopes:
+            raise Invalid(errors=[FieldError("/body/scopes/0", "unknown", "No such scope.")])
         values = dict(id=uuid.uuid4(), name=name, scopes=list(scopes), expires_at=expires)
         values["key"] = "tiny_" + uuid.uuid4().hex
         return await self._one(insert(keys).values(**values).returning(keys))

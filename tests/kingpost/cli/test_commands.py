@@ -110,13 +110,14 @@ def test_serve_refuses_a_database_at_another_revision_and_changes_nothing(
     )
 
 
-def test_serve_says_in_one_line_that_the_database_is_away(tiny: Any) -> None:
+def test_serve_says_in_one_line_that_the_database_is_away_and_what_to_do(tiny: Any) -> None:
     url = "postgresql+psycopg://postgres@/tiny?host=/nowhere"
 
     done = tiny.run("serve", env={"TINY_DATABASE_URL": url, "TINY_PORT": "0"})
 
     assert done.returncode == 1
-    assert done.stderr.startswith("kingpost: ")
+    assert done.stderr.startswith("kingpost: the database cannot be reached (")
+    assert done.stderr.endswith("): start it, or correct TINY_DATABASE_URL\n")
     assert done.stderr.count("\n") == 1
 
 
@@ -138,6 +139,15 @@ def test_keys_are_made_listed_rotated_and_revoked(tiny: Any) -> None:
     assert secret[1] not in listed
     assert listed.count(" ci ") == 2
     assert re.search(rf"^{key_id[1]}  ci +a:read b  \S+ \S+  \S+ \S+  -", listed, re.MULTILINE)
+
+
+@pytest.mark.usefixtures("database")
+def test_a_scope_that_does_not_exist_is_named(tiny: Any) -> None:
+    done = tiny.run("keys", "create", "ci", "--scope", "everything")
+
+    assert done.returncode == 1
+    assert done.stderr.endswith("/body/scopes/0: No such scope.\n")
+    assert done.stderr.count("\n") == 1
 
 
 def test_an_impossible_expiry_is_refused(tiny: Any) -> None:
