@@ -5,13 +5,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.app.hostile.cases import CASES, JSON, KEY, SECRET, USERS, Case
+from tests.app.hostile.bodies import BODIES
+from tests.app.hostile.case import JSON, KEY, SECRET, USERS, Case
 from tests.app.hostile.conftest import World
+from tests.app.hostile.heads import HEADS
 from tests.app.hostile.wire import Answer, request, talk
 
 from kingpost.testing.process import ServerProcess
 
 LARGEST_ANSWER = 4096
+CASES = [*BODIES, *HEADS]
 
 
 def ask(world: World, port: int, case: Case) -> Answer:
