@@ -3,6 +3,7 @@
 The library reads no environment: `load` is given the mapping to read from.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
@@ -103,7 +104,7 @@ class ServiceSettings(BaseModel):
         )
         for (outer, longer), (inner, shorter) in pairwise(ordered):
             if longer <= shorter:
-                raise ValueError(f"{outer} ({longer:g} s) must exceed {inner} ({shorter:g} s)")
+                raise ValueError(f"`{outer}` ({longer:g} s) must exceed `{inner}` ({shorter:g} s)")
         return self
 
     @model_validator(mode="after")
@@ -111,9 +112,9 @@ class ServiceSettings(BaseModel):
         if self.environment != "production":
             return self
         if self.auth == "off":
-            raise ValueError("auth may not be off in production")
+            raise ValueError("`auth` may not be off in production")
         if self.secret is None:
-            raise ValueError("secret is required in production: 32 random characters or more")
+            raise ValueError("`secret` is required in production: 32 random characters or more")
         return self
 
     def database_options(self, application_name: str) -> DatabaseOptions:
@@ -232,6 +233,6 @@ def _suggest(name: str, prefix: str, model: type[ServiceSettings]) -> str:
 
 def _line(prefix: str, item: Any) -> str:
     message = str(item["msg"]).removeprefix("Value error, ")
-    if not item["loc"]:
-        return prefix + message
+    if not item["loc"]:  # more than one setting is at fault, and the message names them
+        return re.sub(r"`(\w+)`", lambda name: prefix + name[1].upper(), message)
     return f"{prefix}{str(item['loc'][0]).upper()}: {message}"
