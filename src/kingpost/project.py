@@ -147,6 +147,22 @@ class Project:
         """The name of its database on the embedded server."""
         return self.targets["app"].partition(":")[0].partition(".")[0]
 
+    def development_url(self, server: "EmbeddedPostgres") -> str:
+        """The URL of its database on the embedded server, with a driver that is installed.
+
+        Args:
+            server: the embedded server, started.
+
+        Raises:
+            ProjectError: no driver is installed.
+        """
+        from kingpost.database.url import UrlError, any_driver  # noqa: PLC0415 - slow to import
+
+        try:
+            return server.url(self.development_database, any_driver())
+        except UrlError as error:
+            raise ProjectError(str(error)) from None
+
     def embedded_server(self) -> "EmbeddedPostgres":
         """The embedded development server, not started."""
         from kingpost.embedded import EmbeddedPostgres  # noqa: PLC0415 - not in production
@@ -188,7 +204,7 @@ class Project:
             )
         else:
             with self.embedded() as server:
-                yield server.url(self.development_database)
+                yield self.development_url(server)
 
     def _load(self, name: str) -> Any:
         target = self.targets[name]

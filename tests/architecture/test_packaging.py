@@ -47,3 +47,13 @@ heavy = {"fastapi", "sqlalchemy", "alembic", "uvicorn", "httpx"} & sys.modules.k
 assert not heavy, heavy
 """
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_the_command_without_its_extra_says_in_one_line_what_to_install() -> None:
+    program = "import sys; sys.modules['pydantic'] = None; import kingpost.cli.main"
+    done = subprocess.run(
+        [sys.executable, "-c", program], check=False, capture_output=True, text=True
+    )
+
+    assert done.returncode == 1
+    assert done.stderr == "kingpost: pydantic is missing: pip install 'kingpost[cli]'\n"

@@ -62,7 +62,7 @@ def reset(invocation: Invocation) -> int:
     with project.embedded() as server:
         server.drop_database(project.development_database)
         server.create_database(project.development_database)
-        upgrade(project, server.url(project.development_database))
+        upgrade(project, project.development_url(server))
     print("The database is empty and at the newest revision.")
     return 0
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from kingpost.database.url import any_driver
 from kingpost.project import Project
 from kingpost.settings import LoadedSettings, ServiceSettings
 
@@ -62,7 +63,7 @@ class Invocation:
 
     def settings_without_database(self) -> ServiceSettings:
         """Settings that the service can be built from, to be looked at but not run."""
-        nowhere = SecretStr("postgresql+asyncpg://nobody@localhost/none")
+        nowhere = SecretStr(f"postgresql+{any_driver()}://nobody@localhost/none")
         unused = SecretStr("not used to sign anything, but long enough")
         return quiet(
             self.loaded.values.model_copy(update={"database_url": nowhere, "secret": unused})

@@ -7,9 +7,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from kingpost.cli.invocation import CommandError, Invocation
-from kingpost.project import ProjectError
-from kingpost.settings import SettingsError
+try:
+    from kingpost.cli.invocation import CommandError, Invocation
+    from kingpost.project import ProjectError
+    from kingpost.settings import SettingsError
+except ModuleNotFoundError as missing:  # the command comes with the library, its extra does not
+    raise SystemExit(f"kingpost: {missing.name} is missing: pip install 'kingpost[cli]'") from None
 
 # Which module has a command; only that one is imported, so that the light ones answer at once.
 _MODULES = {
@@ -59,12 +62,21 @@ def _expected() -> tuple[type[Exception], ...]:
     from alembic.util import CommandError as AlembicError  # noqa: PLC0415 - slow to import
     from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415 - slow to import
 
+    from kingpost.database import UrlError  # noqa: PLC0415 - slow to import
     from kingpost.embedded import EmbeddedError  # noqa: PLC0415 - slow to import
     from kingpost.migrations.lock import MigrationLockError  # noqa: PLC0415 - slow to import
     from kingpost.problems import Problem  # noqa: PLC0415 - slow to import
     from kingpost.server import BindError  # noqa: PLC0415 - slow to import
 
-    ours = (CommandError, ProjectError, EmbeddedError, MigrationLockError, BindError, Problem)
+    ours = (
+        CommandError,
+        ProjectError,
+        EmbeddedError,
+        MigrationLockError,
+        BindError,
+        UrlError,
+        Problem,
+    )
     return (*ours, AlembicError, SQLAlchemyError, OSError)
 
 

@@ -1,9 +1,13 @@
 """The check of a database URL, at start, with the right spelling of this very URL."""
 
+from importlib.util import find_spec
+from typing import Literal
+
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-DRIVERS = ("asyncpg", "psycopg")
+Driver = Literal["asyncpg", "psycopg"]
+DRIVERS: tuple[Driver, ...] = ("asyncpg", "psycopg")
 _POSTGRESQL = frozenset({"postgresql", "postgres", "psql", "pg", "postgis"})
 _SHAPE = "postgresql+asyncpg://user:password@host:5432/database"
 
@@ -13,7 +17,7 @@ class UrlError(ValueError):
 
 
 def check_url(url: str) -> str:
-    """Accepts a URL that names PostgreSQL, an asynchronous driver and a database.
+    """Accepts a URL that names PostgreSQL, an installed asynchronous driver and a database.
 
     Args:
         url: such as `postgresql+asyncpg://user:password@host:5432/database`.
@@ -30,11 +34,29 @@ def check_url(url: str) -> str:
         raise UrlError(f"Kingpost needs PostgreSQL, not {backend!r}; write {_SHAPE}")
     if backend != "postgresql" or driver not in DRIVERS:
         raise UrlError(_driver_message(parsed, driver))
+    if driver not in installed_drivers():
+        raise UrlError(f"the driver {driver} is not installed: pip install 'kingpost[{driver}]'")
     if not parsed.database:
         raise UrlError(f"the database URL names no database; write {_SHAPE}")
     if driver == "asyncpg" and "sslmode" in parsed.query:
         raise UrlError("asyncpg calls this option ssl: write ?ssl=… instead of ?sslmode=…")
     return url
+
+
+def installed_drivers() -> tuple[Driver, ...]:
+    """The drivers that can be used here, the preferred one first."""
+    return tuple(name for name in DRIVERS if find_spec(name) is not None)
+
+
+def any_driver() -> Driver:
+    """The driver for a database that is ours to choose, such as the embedded one.
+
+    Raises:
+        UrlError: none is installed.
+    """
+    for name in installed_drivers():
+        return name
+    raise UrlError("no driver is installed: pip install 'kingpost[asyncpg]'")
 
 
 def _parse(url: str) -> URL:

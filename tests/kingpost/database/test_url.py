@@ -1,6 +1,7 @@
 import pytest
 
 from kingpost.database import DatabaseOptions, UrlError, check_url
+from kingpost.database import url as urls
 
 
 @pytest.mark.parametrize("driver", ["asyncpg", "psycopg"])
@@ -54,3 +55,22 @@ def test_options_check_their_url_and_never_show_it() -> None:
         DatabaseOptions("postgres://kay@db/library")
 
     assert "secret" not in repr(DatabaseOptions("postgresql+asyncpg://kay:secret@db/library"))
+
+
+@pytest.mark.parametrize(("absent", "present"), [("asyncpg", "psycopg"), ("psycopg", "asyncpg")])
+def test_a_driver_that_is_not_installed_is_refused_with_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, absent: str, present: str
+) -> None:
+    monkeypatch.setattr(urls, "find_spec", lambda name: None if name == absent else object())
+
+    with pytest.raises(UrlError, match=rf"pip install 'kingpost\[{absent}\]'$"):
+        check_url(f"postgresql+{absent}://db/library")
+    assert check_url(f"postgresql+{present}://db/library")
+    assert urls.any_driver() == present
+
+
+def test_without_any_driver_the_message_names_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(urls, "find_spec", lambda _: None)
+
+    with pytest.raises(UrlError, match=r"pip install 'kingpost\[asyncpg\]'"):
+        urls.any_driver()
