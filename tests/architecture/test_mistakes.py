@@ -19,6 +19,15 @@ async def create() -> None: ...
 async def route() -> None:
     create()
 """
+FORGOTTEN = """
+async def create() -> None: ...
+
+async def test_awaited() -> None:
+    await create()
+
+async def test_forgotten() -> None:
+    create()
+"""
 
 
 @pytest.mark.parametrize(
@@ -47,8 +56,15 @@ def test_mypy_catches_a_missing_await(tmp_path: Path) -> None:
     assert "[unused-coroutine]" in done.stdout
 
 
-def test_a_forgotten_coroutine_fails_its_test(pytestconfig: pytest.Config) -> None:
-    assert "error" in pytestconfig.getini("filterwarnings")
+def test_a_forgotten_coroutine_fails_its_test(tmp_path: Path) -> None:
+    (tmp_path / "test_example.py").write_text(FORGOTTEN)
+    command = [sys.executable, "-m", "pytest", "-c", str(ROOT / "pyproject.toml")]
+    command += ["--rootdir", str(tmp_path), str(tmp_path)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 1
+    assert "coroutine 'create' was never awaited" in done.stdout
+    assert "1 passed, 1 failed" in done.stdout or "1 failed, 1 passed" in done.stdout
 
 
 @pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+psycopg2"])
