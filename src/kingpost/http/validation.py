@@ -9,6 +9,13 @@ from kingpost.problems import FieldError, Invalid, NotFound, Problem, UnknownFie
 
 MAX_ERRORS = 100  # more than fit into an answer, which says then that there are more
 
+_IN_PLAIN_WORDS = {
+    "extra_forbidden": "There is no such field",
+    "missing": "The field is required",
+    "model_attributes_type": "The value is not an object",
+    "model_type": "The value is not an object",
+}
+
 
 def as_problem(error: RequestValidationError) -> Problem:
     """The problem that a failed validation is answered with.
@@ -30,7 +37,8 @@ def as_problem(error: RequestValidationError) -> Problem:
 
 def field_error(item: Mapping[str, Any]) -> FieldError:
     """One finding of Pydantic with its location as a JSON pointer (RFC 6901)."""
-    return FieldError(pointer(item["loc"]), item["type"], f"{item['msg'].rstrip('.')}.")
+    message = _IN_PLAIN_WORDS.get(item["type"], item["msg"]).rstrip(".")
+    return FieldError(pointer(item["loc"]), item["type"], f"{message}.")
 
 
 def pointer(location: Iterable[int | str]) -> str:

@@ -69,6 +69,7 @@ def _json_renderer() -> list[Processor]:
 def _console_renderer() -> list[Processor]:
     console = structlog.dev.ConsoleRenderer(
         colors=sys.stdout.isatty(),
+        sort_keys=False,  # as they were said: method, route and status come first
         exception_formatter=structlog.dev.plain_traceback,
     )
     return [_escape_controls, console, _hide_in_line]

@@ -12,6 +12,7 @@ from kingpost.problems import Forbidden, Unauthenticated
 from kingpost.security.secrets import hash_key, key_id_of, same_hash
 
 _CACHED_KEYS = 10_000
+_HOW = "Send it as `Authorization: Bearer <key>`."
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +119,7 @@ class KeyAuthenticator:
                 revoked one, so that nothing can be learnt from it.
         """
         if not authorization:
-            raise Unauthenticated(headers={"WWW-Authenticate": "Bearer"})
+            raise Unauthenticated(_HOW, headers={"WWW-Authenticate": "Bearer"})
         key = _bearer_token(authorization)
         key_id = key_id_of(key)
         stored = await self._stored(key_id) if key_id else None
@@ -155,7 +156,7 @@ def _bearer_token(authorization: list[str]) -> str:
 
 
 def _invalid_token() -> Unauthenticated:
-    return Unauthenticated(headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})
+    return Unauthenticated(_HOW, headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})
 
 
 def _is_past(moment: datetime | None) -> bool:

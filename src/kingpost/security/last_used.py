@@ -38,8 +38,8 @@ class LastUsed:
             return
         try:
             await self._write(moments)
-        except Exception:
-            logger.warning("last use of keys could not be written, kept for later", exc_info=True)
+        except Exception as error:  # noqa: BLE001 - bookkeeping fails no request and no shutdown
+            logger.warning("last use of keys could not be written: %s", type(error).__name__)
             self._moments = moments | self._moments
 
     async def run(self) -> None:

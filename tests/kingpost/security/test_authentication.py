@@ -82,7 +82,9 @@ async def test_every_bad_key_gets_the_same_answer(store: Store) -> None:
             await store.authenticator().authenticate(headers)
         answers.add((caught.value.detail, tuple(caught.value.headers.items())))
 
-    assert answers == {(None, (("WWW-Authenticate", 'Bearer error="invalid_token"'),))}
+    [(detail, headers)] = answers
+    assert detail == "Send it as `Authorization: Bearer <key>`."
+    assert headers == (("WWW-Authenticate", 'Bearer error="invalid_token"'),)
     assert store.used == []
 
 
