@@ -112,9 +112,9 @@ class ServiceSettings(BaseModel):
         if self.environment != "production":
             return self
         if self.auth == "off":
-            raise ValueError("`auth` may not be off in production")
+            raise ValueError("`auth`: may not be off in production")
         if self.secret is None:
-            raise ValueError("`secret` is required in production: 32 random characters or more")
+            raise ValueError("`secret`: is required in production, 32 random characters or more")
         return self
 
     def database_options(self, application_name: str) -> DatabaseOptions:
@@ -233,6 +233,8 @@ def _suggest(name: str, prefix: str, model: type[ServiceSettings]) -> str:
 
 def _line(prefix: str, item: Any) -> str:
     message = str(item["msg"]).removeprefix("Value error, ")
+    if item["type"] == "too_short" and isinstance(item["input"], str):
+        message = f"needs {item['ctx']['min_length']} characters or more"  # not "items"
     if not item["loc"]:  # more than one setting is at fault, and the message names them
         return re.sub(r"`(\w+)`", lambda name: prefix + name[1].upper(), message)
     return f"{prefix}{str(item['loc'][0]).upper()}: {message}"

@@ -84,17 +84,16 @@ def test_production_wants_keys_and_a_secret() -> None:
     secret = {"APP_SECRET": "s" * 32}
 
     (line,) = mistakes({"APP_ENVIRONMENT": "production"})
-    assert line.startswith("APP_SECRET is required in production")
+    assert line.startswith("APP_SECRET: is required in production")
     (line,) = mistakes({"APP_ENVIRONMENT": "production", "APP_AUTH": "off", **secret})
-    assert line == "APP_AUTH may not be off in production"
+    assert line == "APP_AUTH: may not be off in production"
     assert loaded({"APP_ENVIRONMENT": "production", **secret}).values.environment == "production"
 
 
 def test_a_wrong_secret_is_not_repeated() -> None:
     (line,) = mistakes({"APP_SECRET": "too short"})
 
-    assert line.startswith("APP_SECRET: ")
-    assert "too short" not in line.removeprefix("APP_SECRET: ")
+    assert line == "APP_SECRET: needs 32 characters or more"
 
 
 def test_settings_do_not_change_and_do_not_show_secrets() -> None:
