@@ -6,12 +6,14 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from kingpost.settings import LoadedSettings, ServiceSettings, SettingsError, load
 
 if TYPE_CHECKING:
+    from dotenv.parser import Binding
     from fastapi import FastAPI
     from sqlalchemy import MetaData
 
@@ -133,9 +135,16 @@ class Project:
         file = self.root / ".env"
         if not file.is_file():
             return {}
-        from dotenv import dotenv_values  # noqa: PLC0415 - only for those who keep such a file
+        from dotenv.parser import parse_stream  # noqa: PLC0415 - only for those with such a file
 
-        return dotenv_values(file, interpolate=False)
+        try:
+            bindings = list(parse_stream(StringIO(file.read_text(encoding="utf-8"))))
+        except UnicodeDecodeError:
+            raise SettingsError([".env: not UTF-8 text"]) from None
+        wrong = [_line_of(item) for item in bindings if item.error or _lacks_value(item)]
+        if wrong:
+            raise SettingsError([f".env line {number}: not NAME=value" for number in wrong])
+        return {item.key: item.value for item in bindings if item.key is not None}
 
     @property
     def development_folder(self) -> Path:
@@ -218,6 +227,15 @@ class Project:
         except (ModuleNotFoundError, AttributeError) as error:
             raise ProjectError(f"[tool.kingpost] {name} = {target!r}: {error}") from error
         return found
+
+
+def _lacks_value(item: "Binding") -> bool:
+    return item.key is not None and item.value is None
+
+
+def _line_of(item: "Binding") -> int:
+    text = item.original.string
+    return item.original.line + text[: len(text) - len(text.lstrip())].count("\n")
 
 
 def _table(file: Path) -> Mapping[str, str] | None:

@@ -130,3 +130,30 @@ def test_production_without_a_database_url_starts_nothing(folder: Path) -> None:
     ):
         pass
     assert not project.development_folder.exists()
+
+
+@pytest.mark.parametrize(
+    "wrong", ["APP_PORT", "APP_PORT: 1", "APP_SECRET='never closed", "export APP_PORT", "1+1"]
+)
+def test_a_line_of_the_env_file_that_says_nothing_is_refused(folder: Path, wrong: str) -> None:
+    (folder / ".env").write_text(f"# mine\nAPP_HOST=::1\n\n{wrong}\nAPP_AUTH=off\n")
+
+    with pytest.raises(SettingsError) as caught:
+        Project.find(folder).load_settings({})
+
+    assert caught.value.lines == [".env line 4: not NAME=value"]
+
+
+def test_an_env_file_that_is_no_text_is_refused(folder: Path) -> None:
+    (folder / ".env").write_bytes(b"APP_HOST=\xff\n")
+
+    with pytest.raises(SettingsError, match=r"\.env: not UTF-8 text"):
+        Project.find(folder).load_settings({})
+
+
+def test_the_env_file_may_have_comments_exports_quotes_and_empty_values(folder: Path) -> None:
+    (folder / ".env").write_text('export APP_HOST="::1" # mine\n\nAPP_PORT = 9\nOTHER=\n')
+
+    values = Project.find(folder).load_settings({}).values
+
+    assert (values.host, values.port) == ("::1", 9)
