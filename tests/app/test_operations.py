@@ -2,13 +2,14 @@
 
 import json
 import re
+import signal
 from typing import Any
 from uuid import uuid4
 
 import httpx
 import pytest
 
-from kingpost.testing.process import ServerProcess, free_port
+from kingpost.testing.process import ServerProcess, free_port, wait_for
 
 PRODUCTION = {
     "APP_ENVIRONMENT": "production",
@@ -72,6 +73,22 @@ def test_the_operations_port_has_the_metrics_of_the_service_and_the_api_port_has
     ):
         assert sample in metrics.splitlines()
     assert re.search(r'^database_statements_total\{sqlstate="00000"\} \d', metrics, re.MULTILINE)
+
+
+def test_after_sigterm_it_is_not_ready_before_it_refuses_connections(start_server: Any) -> None:
+    server = start_server(APP_DRAIN_SECONDS=300)
+    server.process.send_signal(signal.SIGTERM)
+
+    def is_draining() -> bool:
+        return httpx.get(f"{server.url}/readyz", trust_env=False).status_code == 503
+
+    wait_for(is_draining, 60, lambda: AssertionError("it stays ready"))
+    with httpx.Client(base_url=server.url, headers=server.headers, trust_env=False) as http:
+        served = http.get("/api/v1/users")
+        made = http.post("/api/v1/users", json={"email": "late@example.org"})
+    assert (served.status_code, made.status_code) == (200, 201)
+    assert served.headers["connection"] == "close"
+    assert server.stop(signal.SIGINT) == 0  # the second signal does not wait for the rest
 
 
 @pytest.mark.parametrize(
