@@ -128,7 +128,17 @@ class UnitOfWork:
             )
 
     async def read(self, use: Callable[[AsyncSession], Awaitable[T]]) -> T:
-        """Runs a read; see `Database.read`."""
+        """Runs a read without a transaction; see `Database.read`.
+
+        Args:
+            use: reads through the session, which ends with it and refuses every change.
+
+        Returns:
+            What it returned.
+
+        Raises:
+            Problem: for every failure of the database that is not a bug.
+        """
         return await self.database.read(use)
 
     async def _attempt(

@@ -106,7 +106,13 @@ class EmbeddedPostgres:
         return f"postgresql+{driver}://postgres@/{database}?host={self.host}"
 
     def bin(self, name: str) -> Path:
-        """A client program of the same version, such as `psql` or `pg_dump`.
+        """A client program of the same version.
+
+        Args:
+            name: such as `psql` or `pg_dump`.
+
+        Returns:
+            The program.
 
         Raises:
             EmbeddedError: there is no such program.
@@ -133,7 +139,14 @@ class EmbeddedPostgres:
         self._sql(f"CREATE DATABASE {_quoted(name)}{source}")
 
     def drop_database(self, name: str) -> None:
-        """Drops a database if it exists, with the connections to it."""
+        """Drops a database if it exists, with the connections to it.
+
+        Args:
+            name: name of the database.
+
+        Raises:
+            EmbeddedError: with PostgreSQL's reason.
+        """
         self._sql(f"DROP DATABASE IF EXISTS {_quoted(name)} WITH (FORCE)")
 
     def _sql(self, statement: str) -> str:

@@ -51,6 +51,9 @@ class Principal:
     def require(self, scopes: Iterable[str]) -> None:
         """Checks that all scopes are granted.
 
+        Args:
+            scopes: such as `posts:read`, which `posts:*` grants as well.
+
         Raises:
             Forbidden: with the names of the missing ones (RFC 6750 section 3.1).
         """
@@ -69,7 +72,17 @@ class Authenticator(Protocol):
     """Turns the Authorization headers of a request into a principal."""
 
     async def authenticate(self, authorization: list[str]) -> Principal:
-        """Returns who asks; raises Unauthenticated if nobody can be recognised."""
+        """Recognises who asks.
+
+        Args:
+            authorization: the values of all Authorization headers.
+
+        Returns:
+            The principal.
+
+        Raises:
+            Unauthenticated: nobody can be recognised (RFC 9110 section 11.6.1).
+        """
         ...
 
 
@@ -132,7 +145,11 @@ class KeyAuthenticator:
         return Principal(f"key:{stored.id}", stored.scopes, stored.id)
 
     def forget(self, key_id: UUID) -> None:
-        """Looks the key up again at its next use, since it has changed."""
+        """Has a key looked up again at its next use, since it has changed.
+
+        Args:
+            key_id: of the key.
+        """
         self._known.pop(key_id, None)
 
     async def _stored(self, key_id: UUID) -> StoredKey | None:

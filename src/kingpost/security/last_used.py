@@ -28,7 +28,11 @@ class LastUsed:
         self._moments: dict[UUID, datetime] = {}
 
     def touch(self, key_id: UUID) -> None:
-        """Notes that the key was used now."""
+        """Notes that a key was used now.
+
+        Args:
+            key_id: of the key.
+        """
         self._moments[key_id] = datetime.now(UTC)
 
     async def flush(self) -> None:
