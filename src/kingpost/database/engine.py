@@ -6,9 +6,11 @@ from sqlalchemy import event
 from sqlalchemy.engine import Connection, ExceptionContext
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import AsyncAdaptedQueuePool, PoolProxiedConnection
+from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry, PoolProxiedConnection
+from sqlalchemy.util.queue import QueueCommon
 
 from kingpost.database import drivers
+from kingpost.database.fair_queue import FairQueue
 from kingpost.database.options import DatabaseOptions, PoolStatus
 from kingpost.problems import Invalid
 
@@ -16,8 +18,9 @@ _READ_ONLY_SERVER = "25006"
 
 
 class CountingPool(AsyncAdaptedQueuePool):
-    """A pool that knows how many tasks wait for a connection."""
+    """A fair pool that knows how many tasks wait for a connection."""
 
+    _queue_class: type[QueueCommon[ConnectionPoolEntry]] = FairQueue
     waiting = 0
 
     def connect(self) -> PoolProxiedConnection:

@@ -187,7 +187,7 @@ class UnitOfWork:
             request.committing = True
         await self._send_commit(transaction)
         if request is not None:
-            request.committing = False
+            request.committing, request.committed = False, True
 
     async def _send_commit(self, transaction: AsyncSessionTransaction) -> None:
         try:

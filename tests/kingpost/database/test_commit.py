@@ -1,4 +1,6 @@
 import asyncio
+import json
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -9,6 +11,7 @@ from tests.kingpost.support import Counts, Open, Sql, until
 from kingpost.context import RequestContext, current_request
 from kingpost.database import Database, Transaction
 from kingpost.database.engine import is_dead
+from kingpost.middleware import Deadline
 from kingpost.problems import OutcomeUnknown, Unavailable
 
 
@@ -139,11 +142,11 @@ async def test_committing_is_over_when_the_server_has_answered(library: Database
         await tx.session.execute(text("INSERT INTO loans VALUES (1, gen_random_uuid(), '[1,2)')"))
 
     try:
-        await library.unit_of_work().run(Create())
-        assert not request.committing
         with pytest.raises(Exception, match="book_id"):
             await library.unit_of_work().run(lend_what_is_not_there)
-        assert not request.committing
+        assert (request.committing, request.committed) == (False, False)
+        await library.unit_of_work().run(Create())
+        assert (request.committing, request.committed) == (False, True)
     finally:
         current_request.reset(token)
 
@@ -159,3 +162,34 @@ async def test_a_server_that_is_silent_at_commit_leaves_the_outcome_unknown(
         await library.unit_of_work().run(Create())
     assert counts.unknown == 1
     await until(lambda: library.pool_status().in_use == 0)
+
+
+async def test_the_deadline_does_not_deny_a_change_whose_hooks_take_too_long(
+    library: Database, sql: Sql
+) -> None:
+    hook_may_end, request = asyncio.Event(), RequestContext("r-1")
+    sent: list[Any] = []
+
+    async def app(_scope: Any, _receive: Any, _send: Any) -> None:
+        async def use(tx: Transaction) -> None:
+            tx.session.add(Author(email="ada@example.org"))
+            tx.after_commit(wait)
+
+        await library.unit_of_work().run(use)
+
+    async def wait() -> None:
+        await hook_may_end.wait()
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def receive() -> Any:
+        return {"type": "http.request"}
+
+    token = current_request.set(request)
+    await Deadline(app, 2)({"type": "http", "method": "POST"}, receive, send)
+    current_request.reset(token)
+
+    assert json.loads(sent[1]["body"])["type"] == "/problems/outcome-unknown"
+    assert await sql("SELECT count(*) FROM authors") == [(1,)]
+    hook_may_end.set()
