@@ -20,6 +20,7 @@ class RequestContext:
         statements: SQL statements sent for this request.
         database_seconds: time spent waiting for them.
         committing: a COMMIT was sent and has not been answered.
+        committed: a transaction of this request was committed, which no answer may deny.
         abandoned: the deadline has passed and the client has its answer; commit nothing.
     """
 
@@ -31,6 +32,7 @@ class RequestContext:
     statements: int = 0
     database_seconds: float = 0.0
     committing: bool = False
+    committed: bool = False
     abandoned: bool = False
     notes: dict[str, object] = field(default_factory=dict)
 

@@ -87,7 +87,8 @@ class _Race:
         committing = context is not None and context.committing
         if context is not None:
             context.abandoned = True
-        problem: Problem = OutcomeUnknown() if committing else DeadlineExceeded()
+        changed = context is not None and context.committed  # and a hook, say, takes too long
+        problem: Problem = OutcomeUnknown() if committing or changed else DeadlineExceeded()
         loop = asyncio.get_running_loop()
         self.answer = loop.create_task(self._answer(problem))
         _log.warning("deadline exceeded", seconds=self.seconds, committing=committing)

@@ -15,7 +15,7 @@ from kingpost.middleware.answers import problem_answer
 from kingpost.middleware.identity import request_id_from, single, trace_from
 from kingpost.observability.fingerprint import fingerprint, type_name
 from kingpost.observability.metrics import Metrics
-from kingpost.problems import Problem, Unavailable
+from kingpost.problems import OutcomeUnknown, Problem, Unavailable
 
 QUIET_ROUTES = frozenset({"/livez", "/readyz", "/metrics"})
 CLIENT_CLOSED = 499
@@ -128,9 +128,12 @@ class _Exchange:
 
     async def _cancelled(self) -> None:
         """The server is ending and cannot wait any longer."""
-        if self.status is None:
-            with suppress(Exception):
-                await self._answer(Unavailable("The server is shutting down."))
+        if self.status is not None:
+            return
+        changed = self.context.committing or self.context.committed
+        why = "The server is shutting down."
+        with suppress(Exception):
+            await self._answer(OutcomeUnknown(why) if changed else Unavailable(why))
 
     async def _answer(self, problem: Problem) -> None:
         answer = problem_answer(problem, request_id=self.context.request_id, path=self.context.path)

@@ -135,6 +135,16 @@ async def test_during_commit_the_outcome_is_unknown_and_the_commit_may_still_end
     assert len(pending.sent) == 2
 
 
+async def test_what_was_committed_is_not_denied_when_the_rest_takes_too_long(call, context):
+    async def app(scope, receive, send):
+        context.committed = True
+        await asyncio.Event().wait()
+
+    answer = await call(Deadline(app, SOON))
+
+    assert json.loads(answer.body)["type"] == "/problems/outcome-unknown"
+
+
 async def test_a_commit_that_never_ends_is_cancelled_in_the_end(call, context):
     async def app(scope, receive, send):
         context.committing = True

@@ -82,6 +82,19 @@ async def test_a_request_that_the_server_ends_is_503(pending):
 
     assert pending.status == 503
     assert pending.headers["retry-after"] == "1"
+    assert json.loads(pending.body)["type"] == "/problems/unavailable"
+
+
+@pytest.mark.parametrize("when", ["committing", "committed"])
+async def test_what_may_be_committed_is_not_denied_by_a_server_that_ends(pending, when):
+    async def app(scope, receive, send):
+        setattr(current_request.get(), when, True)
+        raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        await pending.run(Observe(app))
+
+    assert json.loads(pending.body)["type"] == "/problems/outcome-unknown"
 
 
 async def test_a_problem_nobody_answered_is_answered_as_itself(call):
