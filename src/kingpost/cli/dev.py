@@ -1,6 +1,7 @@
 """`kingpost dev`: everything a developer needs, with one command."""
 
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,9 +11,12 @@ from fastapi import FastAPI
 
 from kingpost.cli import serving
 from kingpost.cli.invocation import CommandError, Invocation, Subcommands, quiet
-from kingpost.cli.keys import with_keys
+from kingpost.cli.keys import keys_of, with_keys
+from kingpost.cli.program import program
 from kingpost.cli.routes import routes_of
+from kingpost.cli.serve import current_revisions, refuse_unknown
 from kingpost.migrations import upgrade
+from kingpost.migrations.difference import difference
 from kingpost.project import Project
 from kingpost.settings import ServiceSettings
 
@@ -54,8 +58,8 @@ def _serve(invocation: Invocation) -> None:
     sockets = serving.listen(listen, project.env_prefix)
     with invocation.settings_with_database() as complete:
         settings = complete.model_copy(update={"port": sockets[0].getsockname()[1]})
-        upgrade(project, _url(settings))
-        _print_welcome(_welcome(project, settings, serving.address(settings, sockets)))
+        _migrate(invocation, _url(settings))
+        _print_welcome(project, settings, serving.address(settings, sockets))
         if invocation.arguments.no_reload:
             serving.serve(project, settings, sockets)
         else:
@@ -74,38 +78,74 @@ def _url(settings: ServiceSettings) -> str:
     return settings.database_url.get_secret_value() if settings.database_url else ""
 
 
+def _migrate(invocation: Invocation, url: str) -> None:
+    from alembic.util import CommandError as AlembicError  # noqa: PLC0415 - slow to import
+
+    project = invocation.project
+    try:
+        upgrade(project, url)
+    except AlembicError:
+        embedded = invocation.loaded.values.database_url is None
+        other = f"start over with `{program()} db reset`" if embedded else "use another database"
+        way_out = f"switch back to the code that made it, or {other}"
+        refuse_unknown(project, current_revisions(project, url), way_out)
+        raise
+    _warn_of_difference(project, url)
+
+
+def _warn_of_difference(project: Project, url: str) -> None:
+    found = difference(project, url)
+    if found is not None:
+        alembic = program("alembic")
+        print(
+            f"kingpost: the models differ from the migrations (e.g. {found}): "
+            f"run `{alembic} revision --autogenerate -m …`",
+            file=sys.stderr,
+        )
+
+
 @dataclass(frozen=True, slots=True)
-class Welcome:
-    """What is printed before serving starts.
+class Access:
+    """How to get at the routes.
 
     Attributes:
-        address: URL of the service.
-        docs: URL of the API reference, if it is served.
-        key: the first API key, on the run that made it.
-        example: path of a list that the key opens.
+        text: what is told about API keys.
+        key: the first one, on the run that made it.
+        open: that no key is needed.
     """
 
-    address: str
-    docs: str | None
-    key: str | None
-    example: str | None
+    text: str
+    key: str | None = None
+    open: bool = False
 
 
-def _welcome(project: Project, settings: ServiceSettings, address: str) -> Welcome:
+def _print_welcome(project: Project, settings: ServiceSettings, address: str) -> None:
     app = project.create_app(quiet(settings))
-    key = None if settings.auth == "off" else with_keys(app, _make_first_key)
-    return Welcome(
-        address=address,
-        docs=None if settings.docs is False else f"{address}/docs",
-        key=key,
-        example=_example(app),
-    )
+    access = _access(app, settings, project.env_prefix)
+    print(f"\n  Service  {address}")
+    if settings.docs is not False:
+        print(f"  Docs     {address}/docs")
+    print(f"  API key  {access.text}")
+    print(f"  Try      {_curl(access, address, _example(app))}\n", flush=True)
 
 
-async def _make_first_key(keys: "KeyAdmin") -> str | None:
+def _access(app: FastAPI, settings: ServiceSettings, prefix: str) -> Access:
+    if keys_of(app) is None:
+        return Access("none needed", open=True)
+    if settings.auth == "off":
+        return Access(f"none needed ({prefix}AUTH=off)", open=True)
+    key, scopes = with_keys(app, _make_first_key)
+    if key is not None:
+        return Access(f"{key}  (shown only now)", key)
+    wanted = "".join(f" --scope {scope}" for scope in scopes)
+    return Access(f"made on the first run; another one: {program()} keys create me{wanted}")
+
+
+async def _make_first_key(keys: "KeyAdmin") -> tuple[str | None, list[str]]:
+    scopes = list(keys.all_scopes())
     if await keys.list():
-        return None
-    return (await keys.create("development", list(keys.all_scopes()))).key
+        return None, scopes
+    return (await keys.create("development", scopes)).key, scopes
 
 
 def _example(app: FastAPI) -> str | None:
@@ -118,19 +158,9 @@ def _example(app: FastAPI) -> str | None:
     return next(lists, None)
 
 
-def _print_welcome(welcome: Welcome) -> None:
-    print(f"\n  Service  {welcome.address}")
-    if welcome.docs:
-        print(f"  Docs     {welcome.docs}")
-    if welcome.key:
-        print(f"  API key  {welcome.key}  (shown only now)")
-    else:
-        print("  API key  made on the first run; another one: kingpost keys create NAME --scope …")
-    print(f"  Try      {_curl(welcome)}\n", flush=True)
-
-
-def _curl(welcome: Welcome) -> str:
-    if welcome.key and welcome.example:
-        header = f"-H 'Authorization: Bearer {welcome.key}'"
-        return f"curl {header} {welcome.address}{welcome.example}"
-    return f"curl {welcome.address}/readyz"
+def _curl(access: Access, address: str, example: str | None) -> str:
+    if example and access.key:
+        return f"curl -H 'Authorization: Bearer {access.key}' {address}{example}"
+    if example and access.open:
+        return f"curl {address}{example}"
+    return f"curl {address}/readyz"

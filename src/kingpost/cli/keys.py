@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 from uuid import UUID
 
-from kingpost.cli.invocation import Invocation, Subcommands, quiet
+from kingpost.cli.invocation import CommandError, Invocation, Subcommands, quiet
 from kingpost.cli.table import print_table
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-    from kingpost.http.runtime import KeyAdmin, KeyView, NewKey
+    from kingpost.http.runtime import KeyAdmin, KeyView, NewKey, Runtime
 
 T = TypeVar("T")
 
@@ -105,13 +105,46 @@ def with_keys(app: "FastAPI", use: "Callable[[KeyAdmin], Awaitable[T]]") -> T:
 
     Returns:
         What `use` returns.
+
+    Raises:
+        CommandError: the service has no keys.
     """
+    runtime, keys = runtime_of(app), keys_of(app)
+    if keys is None:
+        raise CommandError("this service has no API keys")
 
     async def run() -> T:
-        runtime = app.state.kingpost
         try:
-            return await use(runtime.keys)
+            return await use(keys)
         finally:
             await runtime.database.close()
 
     return asyncio.run(run())
+
+
+def runtime_of(app: "FastAPI") -> "Runtime":
+    """What the service carries.
+
+    Args:
+        app: the service.
+
+    Raises:
+        CommandError: it carries nothing.
+    """
+    runtime: Runtime | None = getattr(app.state, "kingpost", None)
+    if runtime is None:
+        raise CommandError("create_app must call kingpost.http.install(app, runtime, …)")
+    return runtime
+
+
+def keys_of(app: "FastAPI") -> "KeyAdmin | None":
+    """What manages the keys of the service; None if it has no keys.
+
+    Args:
+        app: the service.
+
+    Raises:
+        CommandError: it carries nothing.
+    """
+    keys: KeyAdmin | None = runtime_of(app).keys
+    return keys

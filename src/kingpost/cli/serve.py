@@ -38,7 +38,8 @@ def check_revision(project: Project, url: str) -> None:
     Raises:
         CommandError: they differ, or the database cannot be reached.
     """
-    wanted, found = revisions.heads(project.migrations), _current(project, url)
+    wanted, found = revisions.heads(project.migrations), current_revisions(project, url)
+    refuse_unknown(project, found, "deploy the code that made it")
     if wanted != found:
         raise CommandError(
             f"the database is at revision {_names(found)}, this code needs {_names(wanted)}: "
@@ -46,7 +47,35 @@ def check_revision(project: Project, url: str) -> None:
         )
 
 
-def _current(project: Project, url: str) -> set[str]:
+def refuse_unknown(project: Project, found: set[str], way_out: str) -> None:
+    """Refuses a database that newer code has migrated.
+
+    Args:
+        project: the service.
+        found: the revisions of its database.
+        way_out: what to do about it.
+
+    Raises:
+        CommandError: the code does not know these revisions.
+    """
+    unknown = found - revisions.known(project.migrations)
+    if unknown:
+        raise CommandError(
+            f"the database is at revision {_names(unknown)}, which this code does not have: "
+            f"{way_out}"
+        )
+
+
+def current_revisions(project: Project, url: str) -> set[str]:
+    """Asks the database for its revisions.
+
+    Args:
+        project: the service.
+        url: its database.
+
+    Raises:
+        CommandError: the database cannot be reached.
+    """
     try:
         return asyncio.run(_ask(url))
     except (OSError, DBAPIError) as error:

@@ -151,3 +151,130 @@ def test_a_folder_that_cannot_hold_the_database_is_one_line(tiny: Any) -> None:
     assert done.stderr.startswith("kingpost: ")
     assert done.stderr.count("\n") == 1
     (tiny.root / ".kingpost" / "postgres").unlink()
+
+
+def stop(process: subprocess.Popen[str]) -> None:
+    process.terminate()
+    process.wait()
+
+
+def pasted(command: str, folder: Path) -> str:
+    done = subprocess.run(
+        shlex.split(command), cwd=folder, capture_output=True, text=True, check=True
+    )
+    return done.stdout
+
+
+GUARDED = """
+    from kingpost.http.security import needs
+
+    @app.middleware("http")
+    async def anybody(request, call_next):
+        request.scope["kingpost.principal"] = None
+        return await call_next(request)
+
+    @app.get("/things", dependencies=[needs("things:read")])
+    async def things():
+        return ["a thing"]
+
+    return app
+"""
+
+
+@pytest.mark.parametrize("how", ["settings", "runtime"])
+def test_without_keys_the_curl_is_of_a_real_path_and_needs_none(
+    tiny: Any, serving: Callable[..., Any], how: str
+) -> None:
+    main = tiny.root / "src" / "tiny" / "main.py"
+    text = main.read_text().replace("\n    return app\n", GUARDED)
+    if how == "runtime":
+        text = text.replace("keys=Keys(engine)", "keys=None").replace(
+            "len(await app.state.kingpost.keys.list())", "0"
+        )
+    main.write_text(text)
+    serving(**({"TINY_AUTH": "off"} if how == "settings" else {}))
+    shown = tiny.output()
+
+    told = "none needed (TINY_AUTH=off)" if how == "settings" else "none needed"
+    assert f"  API key  {told}\n" in shown
+    curl = re.search(r"curl .*", shown)
+    assert curl is not None
+    assert "Authorization" not in curl[0]
+    assert pasted(curl[0], tiny.root) == '["a thing"]'
+
+
+def test_a_later_run_tells_the_command_that_makes_another_key(
+    tiny: Any, serving: Callable[..., Any], port: int
+) -> None:
+    stop(serving())
+    serving()
+    told = re.search(r"another one: (.*)", tiny.output())
+
+    assert told is not None
+    assert told[1].endswith("keys create me --scope things:read --scope things:write")
+    assert "key     tiny_" in pasted(told[1], tiny.root)
+    assert answer(port)["keys"] == 2
+
+
+def test_a_database_ahead_of_the_code_is_one_line_with_the_way_out(tiny: Any) -> None:
+    tiny.run("db", "reset", "--yes")
+    tiny.run("db", "psql", "--", "-c", "UPDATE alembic_version SET version_num = 'zz'")
+
+    done = tiny.run("dev", "--port", "0")
+
+    assert done.returncode == 1
+    assert done.stderr.startswith(
+        "kingpost: the database is at revision zz, which this code does not have: "
+        "switch back to the code that made it, or start over with `"
+    )
+    assert done.stderr.endswith("kingpost db reset`\n")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        ('keys.append_column(Column("note", Text))', "keys.note"),
+        ("keys.c.name.nullable = True", "keys.name"),
+        ('Table("more", metadata, Column("a", Text))', "more"),
+    ],
+)
+def test_models_that_no_migration_knows_are_told(
+    tiny: Any, until: Until, change: str, name: str
+) -> None:
+    tiny.run("db", "reset", "--yes")
+    tables = tiny.root / "src" / "tiny" / "tables.py"
+    tables.write_text(tables.read_text() + change + "\n")
+    tiny.start("dev", "--port", "0")
+
+    told = f"the models differ from the migrations (e.g. {name}): run `"
+    until(lambda: told in tiny.output())
+
+
+def test_models_that_the_migrations_know_are_not_told(
+    tiny: Any, serving: Callable[..., Any]
+) -> None:
+    serving()
+
+    assert "differ" not in tiny.output()
+    assert "No new upgrade operations" not in tiny.output()
+
+
+@pytest.mark.parametrize(
+    ("given", "made", "told"),
+    [
+        (
+            "app.state.kingpost",
+            "app.state.ours",
+            "create_app must call kingpost.http.install(app, runtime, …)",
+        ),
+        ("keys=Keys(engine)", "keys=None", "this service has no API keys"),
+    ],
+)
+def test_a_service_without_keys_says_so(tiny: Any, given: str, made: str, told: str) -> None:
+    main = tiny.root / "src" / "tiny" / "main.py"
+    main.write_text(main.read_text().replace(given, made))
+
+    done = tiny.run("keys", "list")
+
+    assert (done.returncode, done.stderr) == (1, f"kingpost: {told}\n")
