@@ -48,7 +48,7 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        lifespan=lifespan(database, last_used),
+        lifespan=lifespan(last_used),
     )
     app.state.key_service = key_service
     app.state.last_used = last_used
@@ -94,7 +94,7 @@ def checks(database: Database) -> dict[str, Check]:
     }
 
 
-def lifespan(database: Database, last_used: LastUsed) -> Lifespan[FastAPI]:
+def lifespan(last_used: LastUsed) -> Lifespan[FastAPI]:
     @asynccontextmanager
     async def run(_: FastAPI) -> AsyncIterator[None]:
         writing = asyncio.create_task(last_used.run())
@@ -103,6 +103,5 @@ def lifespan(database: Database, last_used: LastUsed) -> Lifespan[FastAPI]:
         with suppress(asyncio.CancelledError):
             await writing
         await last_used.flush()
-        await database.close()
 
     return run

@@ -1,7 +1,12 @@
 """Puts the HTTP side of Kingpost onto a FastAPI app."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
 from fastapi import FastAPI
 
+from kingpost.database import Database
 from kingpost.http.docs import install_docs
 from kingpost.http.handlers import install_handlers
 from kingpost.http.methods import AllowedMethods, Options
@@ -23,7 +28,8 @@ def install(
 ) -> None:
     """Adds problems, middleware, the API reference and the operations paths.
 
-    Call it when all routers are included: it looks at the routes.
+    Call it when all routers are included: it looks at the routes. The database is closed when
+    the app ends, after the app's own lifespan.
 
     Args:
         app: made with `openapi_url=None`, `docs_url=None`, `redirect_slashes=False`.
@@ -34,6 +40,7 @@ def install(
         development: log full tracebacks.
     """
     app.state.kingpost = runtime
+    _close_at_the_end(app, runtime.database)
     install_problem_pages(app)
     if docs:
         install_docs(app)
@@ -47,3 +54,17 @@ def install(
     if operations:
         app.add_middleware(OperationsRoutes, state=runtime.state)
     app.add_middleware(Observe, metrics=runtime.state.metrics, development=development)
+
+
+def _close_at_the_end(app: FastAPI, database: Database) -> None:
+    own = app.router.lifespan_context
+
+    @asynccontextmanager
+    async def lifespan(started: FastAPI) -> AsyncIterator[Any]:
+        try:
+            async with own(started) as state:
+                yield state
+        finally:
+            await database.close()
+
+    app.router.lifespan_context = lifespan

@@ -99,16 +99,17 @@ class Runtime:
         authenticator: tells who asks.
         cursors: signs the cursors of lists.
         max_body_bytes: largest request body, in bytes, unless a route has its own limit.
-        keys: manages API keys.
         state: readiness and metrics, shared with the server.
+        keys: manages API keys; None for a service without, which has another authenticator, such
+            as `NoAuthentication()`.
     """
 
     database: Database
     authenticator: Authenticator
     cursors: Cursors
     max_body_bytes: int
-    keys: KeyAdmin
     state: "State"
+    keys: KeyAdmin | None = None
 
 
 def runtime_of(request: Request) -> Runtime:

@@ -73,7 +73,6 @@ def library() -> FastAPI:
         authenticator=NameAuthenticator(),
         cursors=Cursors(b"x" * 32),
         max_body_bytes=1024,
-        keys=None,  # type: ignore[arg-type] # the command line is not tested here
         state=State(),
     )
     install(app, runtime, request_timeout=5, docs=True, operations=True, development=True)
