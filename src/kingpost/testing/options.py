@@ -34,9 +34,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def drivers(config: pytest.Config) -> list[str]:
-    """The chosen drivers, or the installed ones."""
+    """The chosen drivers, or the installed ones.
+
+    Without any, pytest would skip every test of the database and be green.
+    """
     chosen: list[str] | None = config.getoption("--kingpost-drivers")
-    return chosen or [name for name in DRIVERS if importlib.util.find_spec(name)]
+    found = chosen or [name for name in DRIVERS if importlib.util.find_spec(name)]
+    if not found:
+        raise pytest.UsageError("no driver: install kingpost[asyncpg] or kingpost[psycopg]")
+    return found
 
 
 def folder(config: pytest.Config) -> Path:

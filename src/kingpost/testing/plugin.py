@@ -170,10 +170,12 @@ async def session(database: Database) -> AsyncIterator[AsyncSession]:
 async def app(project: Project, settings: ServiceSettings) -> AsyncIterator[FastAPI]:
     """The service in this process, started, and stopped after the test."""
     from kingpost.testing.lifespan import running
+    from kingpost.testing.service import close_what_is_open
 
     made = project.create_app(settings)
     async with running(made):
         yield made
+    await close_what_is_open(made)
 
 
 @pytest_asyncio.fixture

@@ -5,8 +5,10 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
+import pytest
 from sqlalchemy import MetaData
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.pool import QueuePool
 
 from kingpost.database import AuditEntryMixin, Database
 from kingpost.project import Project
@@ -126,6 +128,24 @@ def key_for(project: Project, environ: Mapping[str, str], database_url: str) -> 
             await _close(app)
 
     return in_own_loop(make)
+
+
+async def close_what_is_open(app: Any) -> None:
+    """Makes one clear failure of a database that outlives its application.
+
+    Args:
+        app: the application, ended.
+    """
+    database = getattr(getattr(app.state, "kingpost", None), "database", None)
+    pool = getattr(getattr(database, "engine", None), "pool", None)
+    left = pool.checkedin() if isinstance(pool, QueuePool) else 0
+    if left:
+        await _close(app)
+        pytest.fail(
+            f"the service ended and left {left} connections of its Database open: "
+            "close it in the lifespan, or use kingpost.http.install, which does",
+            pytrace=False,
+        )
 
 
 async def _close(app: Any) -> None:

@@ -146,3 +146,51 @@ def test_a_folder_that_is_no_project_is_told_what_is_missing(run_tests, tmp_path
     done = run_tests(tmp_path, "def test_it(project): ...", "--rootdir=.")
 
     assert "no pyproject.toml with a table [tool.kingpost]" in done.stdout
+
+
+def test_without_a_driver_the_run_fails_and_says_what_to_install(run_tests, shop: Path) -> None:
+    tests = """
+        import kingpost.testing.options
+
+        kingpost.testing.options.DRIVERS = ("a_driver_that_is_not_installed",)
+
+        def test_it(database_url): ...
+    """
+    done = run_tests(shop, tests)
+
+    assert done.returncode not in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}
+    assert "no driver: install kingpost[asyncpg] or kingpost[psycopg]" in done.stdout
+
+
+def test_an_app_that_leaves_its_database_open_is_told_so(run_tests, shop: Path) -> None:
+    tests = """
+        import pytest
+        from sqlalchemy import text
+
+        from shop.main import create_app
+
+        @pytest.fixture(scope="session")
+        def project(project):
+            from contextlib import asynccontextmanager
+
+            @asynccontextmanager
+            async def forgetful(app):
+                yield
+
+            def made(settings):
+                app = create_app(settings)
+                app.router.lifespan_context = forgetful
+                return app
+
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr("shop.main.create_app", made)
+                yield project
+
+        async def test_it(client):
+            assert (await client.get("/authors")).json() == {}
+    """
+    done = run_tests(shop, tests, "--kingpost-drivers=asyncpg")
+
+    assert "1 passed, 1 error" in done.stdout, done.stdout
+    assert "left 1 connections of its Database open: close it in the lifespan" in done.stdout
+    assert "ExceptionGroup" not in done.stdout
