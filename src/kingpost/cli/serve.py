@@ -7,7 +7,7 @@ from sqlalchemy.exc import DBAPIError
 from kingpost.cli import serving
 from kingpost.cli.invocation import CommandError, Invocation, Subcommands
 from kingpost.migrations import revisions
-from kingpost.migrations.engine import migration_engine
+from kingpost.migrations.engine import migration_engine, unreachable
 from kingpost.project import Project
 from kingpost.settings import SettingsError
 
@@ -79,11 +79,8 @@ def current_revisions(project: Project, url: str) -> set[str]:
     try:
         return asyncio.run(_ask(url))
     except (OSError, DBAPIError) as error:
-        reason = " ".join(str(getattr(error, "orig", error)).split())
-        name = f"{project.env_prefix}DATABASE_URL"
-        raise CommandError(
-            f"the database cannot be reached ({reason}): start it, or correct {name}"
-        ) from error
+        told = unreachable(error, f"{project.env_prefix}DATABASE_URL")
+        raise CommandError(told) from error
 
 
 async def _ask(url: str) -> set[str]:

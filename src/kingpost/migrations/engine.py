@@ -22,3 +22,17 @@ def migration_engine(url: str) -> AsyncEngine:
     if make_url(url).get_driver_name() == "asyncpg":
         cache = {"statement_cache_size": 0, "prepared_statement_cache_size": 0}
     return create_async_engine(url, poolclass=NullPool, connect_args=cache)
+
+
+def unreachable(error: Exception, setting: str) -> str:
+    """Says in one line that there is no way to the database.
+
+    Args:
+        error: what the driver or SQLAlchemy raised.
+        setting: what holds the URL, such as `APP_DATABASE_URL`.
+
+    Returns:
+        The line, with the way out.
+    """
+    reason = " ".join(str(getattr(error, "orig", error)).split()) or type(error).__name__
+    return f"the database cannot be reached ({reason}): start it, or correct {setting}"

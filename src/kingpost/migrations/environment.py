@@ -11,9 +11,10 @@ from typing import Any
 from alembic import context
 from alembic.util import CommandError
 from sqlalchemy import Connection, MetaData
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from kingpost.migrations.engine import migration_engine
+from kingpost.migrations.engine import migration_engine, unreachable
 from kingpost.migrations.lock import migration_lock
 from kingpost.migrations.runner import URL_ATTRIBUTE
 from kingpost.project import Project, ProjectError
@@ -34,7 +35,8 @@ def run(
         url: a database, with an asynchronous driver.
 
     Raises:
-        CommandError: the settings have mistakes, or the embedded server cannot start.
+        CommandError: the settings have mistakes, the embedded server cannot start, or the
+            database cannot be reached.
         MigrationLockError: another process has been migrating for ten minutes.
     """
     options: dict[str, Any] = {
@@ -58,6 +60,7 @@ def _show_progress() -> None:
         logging.basicConfig(format="%(message)s")
         logging.getLogger("alembic").setLevel(logging.INFO)
         logging.getLogger("alembic.runtime.plugins").setLevel(logging.WARNING)
+        logging.getLogger("alembic.util.messaging").disabled = True  # repeats what is printed
 
 
 @contextmanager
@@ -71,9 +74,13 @@ def _database_url(url: str | None, environ: Mapping[str, str]) -> Iterator[str]:
 
 
 def _service_database(environ: Mapping[str, str]) -> AbstractContextManager[str]:
-    file = context.config.toml_file_name
-    project = Project.find(Path(file).absolute().parent if file else Path.cwd())
+    project = _project()
     return project.database_url(project.load_settings(environ).values)
+
+
+def _project() -> Project:
+    file = context.config.toml_file_name
+    return Project.find(Path(file).absolute().parent if file else Path.cwd())
 
 
 @contextmanager
@@ -96,6 +103,7 @@ def _wait_for(url: str, options: dict[str, Any]) -> None:
 async def _migrate(url: str, options: dict[str, Any]) -> None:
     engine = migration_engine(url)
     try:
+        await _reach(engine)
         if _changes_the_schema():
             async with migration_lock(engine):
                 await _run_sync(engine, options)
@@ -103,6 +111,19 @@ async def _migrate(url: str, options: dict[str, Any]) -> None:
             await _run_sync(engine, options)
     finally:
         await engine.dispose()
+
+
+async def _reach(engine: AsyncEngine) -> None:
+    """Connects once, so that what fails later is no matter of the URL."""
+    try:
+        async with engine.connect():
+            pass
+    except (OSError, DBAPIError) as error:
+        try:
+            setting = f"{_project().env_prefix}DATABASE_URL"
+        except ProjectError:
+            setting = "its URL"
+        raise CommandError(unreachable(error, setting)) from error
 
 
 async def _run_sync(engine: AsyncEngine, options: dict[str, Any]) -> None:

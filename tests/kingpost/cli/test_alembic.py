@@ -42,3 +42,29 @@ def test_alembic_reads_the_settings_of_the_service(tiny: Any, name: str) -> None
     assert f"FAILED: {name}: " in done.stdout
     assert "Traceback" not in done.stderr
     assert not tiny.data.exists()
+
+
+@pytest.mark.parametrize("driver", ["asyncpg", "psycopg"])
+def test_alembic_says_once_that_the_database_is_away(tiny: Any, driver: str) -> None:
+    url = f"postgresql+{driver}://postgres@/tiny?host=/nowhere"
+
+    done = tiny.run("upgrade", "head", program="alembic", env={"TINY_DATABASE_URL": url})
+
+    told = done.stdout + done.stderr
+    assert done.returncode != 0
+    assert "FAILED: the database cannot be reached (" in told
+    assert "): start it, or correct TINY_DATABASE_URL" in told
+    assert told.count("cannot be reached") == 1
+    assert "Traceback" not in told
+
+
+def test_a_migration_that_fails_is_no_matter_of_the_url(tiny: Any) -> None:
+    revision = tiny.root / "src" / "tiny" / "migrations" / "versions" / "a1_keys.py"
+    text = revision.read_text().replace("keys.create(op.get_bind())", 'op.execute("SELEC")')
+    revision.write_text(text)
+
+    done = tiny.run("upgrade", "head", program="alembic")
+
+    assert done.returncode != 0
+    assert "cannot be reached" not in done.stdout + done.stderr
+    assert "SELEC" in done.stderr
