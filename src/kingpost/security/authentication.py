@@ -120,6 +120,7 @@ class KeyAuthenticator:
         self._cache_seconds = cache_seconds
         self._used = used
         self._known: OrderedDict[UUID, tuple[float, StoredKey]] = OrderedDict()
+        self._changes = 0
 
     async def authenticate(self, authorization: list[str]) -> Principal:
         """Returns the principal of a valid key.
@@ -150,6 +151,7 @@ class KeyAuthenticator:
         Args:
             key_id: of the key.
         """
+        self._changes += 1
         self._known.pop(key_id, None)
 
     async def _stored(self, key_id: UUID) -> StoredKey | None:
@@ -157,8 +159,10 @@ class KeyAuthenticator:
         now = time.monotonic()
         if known is not None and known[0] > now:
             return known[1]
+        changes = self._changes
         stored = await self._find(key_id)
-        if stored is not None and self._cache_seconds > 0:
+        is_current = changes == self._changes  # or the old row would outlive the change
+        if stored is not None and is_current and self._cache_seconds > 0:
             self._known[key_id] = (now + self._cache_seconds, stored)
             if len(self._known) > _CACHED_KEYS:
                 self._known.popitem(last=False)

@@ -101,6 +101,24 @@ async def test_a_known_key_costs_no_query_until_it_is_forgotten(store: Store) ->
         await authenticator.authenticate([f"Bearer {key}"])
 
 
+async def test_a_lookup_that_a_change_overtakes_is_not_remembered(store: Store) -> None:
+    key = store.add()
+    key_id = next(iter(store.rows))
+    find = store.find
+
+    async def slow(searched: UUID) -> StoredKey | None:
+        row = await find(searched)
+        authenticator.forget(key_id)  # revoked and committed while the old row was on its way
+        return row
+
+    authenticator = KeyAuthenticator(slow, pepper=PEPPER, cache_seconds=60, used=store.used.append)
+    await authenticator.authenticate([f"Bearer {key}"])
+    del store.rows[key_id]
+
+    with pytest.raises(Unauthenticated):
+        await authenticator.authenticate([f"Bearer {key}"])
+
+
 async def test_a_remembered_key_still_expires_on_time(store: Store) -> None:
     key = store.add(expires_at=datetime.now(UTC) + timedelta(hours=1))
     authenticator = store.authenticator()
