@@ -17,7 +17,7 @@ def add_commands(commands: Subcommands) -> None:
     actions = group.add_subparsers(metavar="ACTION", required=True)
     actions.add_parser("url", help="print the URL").set_defaults(run=show_url)
     shell = actions.add_parser("psql", help="open psql")
-    shell.add_argument("arguments", nargs="*", metavar="-- ARGUMENT", help="passed on to psql")
+    shell.add_argument("arguments", nargs="*", metavar="ARGUMENT", help="of psql, such as -c")
     shell.set_defaults(run=psql)
     resetting = actions.add_parser("reset", help="delete all data of the embedded database")
     resetting.add_argument("--yes", action="store_true", help="do not ask")

@@ -22,6 +22,10 @@ class CommandError(Exception):
     """A command cannot do what it was asked for; the message is one line with the way out."""
 
 
+class UsageError(CommandError):
+    """The arguments lack something that only the service knows."""
+
+
 @dataclass(frozen=True)
 class Invocation:
     """One run of the command line.

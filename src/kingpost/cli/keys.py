@@ -1,12 +1,13 @@
 """Commands that manage API keys."""
 
 import asyncio
+from argparse import ArgumentTypeError
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 from uuid import UUID
 
-from kingpost.cli.invocation import CommandError, Invocation, Subcommands, quiet
+from kingpost.cli.invocation import CommandError, Invocation, Subcommands, UsageError, quiet
 from kingpost.cli.table import print_table
 
 if TYPE_CHECKING:
@@ -22,9 +23,13 @@ def add_commands(commands: Subcommands) -> None:
     group = commands.add_parser("keys", help="create, list, revoke and rotate API keys")
     actions = group.add_subparsers(metavar="ACTION", required=True)
     creating = actions.add_parser("create", help="make a key; its secret is shown only now")
-    creating.add_argument("name", metavar="NAME")
-    creating.add_argument("--scope", action="append", default=[], help="may be repeated")
-    creating.add_argument("--expires-in", type=_days, metavar="DAYS", help="default: never")
+    creating.add_argument("name", metavar="NAME", help="who or what will use it, such as billing")
+    creating.add_argument(
+        "--scope", action="append", default=[], help="what it may do, such as users:read; repeat it"
+    )
+    creating.add_argument(
+        "--expires-in", type=_days, metavar="DAYS", help="1 to 3650 days; default: never"
+    )
     creating.set_defaults(run=create)
     actions.add_parser("list", help="list all keys").set_defaults(run=show)
     for name, action, text in (
@@ -32,24 +37,39 @@ def add_commands(commands: Subcommands) -> None:
         ("rotate", rotate, "make a successor with the same name and scopes"),
     ):
         parser = actions.add_parser(name, help=text)
-        parser.add_argument("id", type=UUID, metavar="ID")
+        parser.add_argument("id", type=_key_id, metavar="ID", help="as `kingpost keys list` has it")
         parser.set_defaults(run=action)
 
 
 def _days(text: str) -> int:
-    days = int(text)
-    if not 0 < days <= 36_500:
-        raise ValueError(text)
-    return days
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 3650):
+        raise ArgumentTypeError("1 to 3650 days")
+    return int(text)
+
+
+def _key_id(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise ArgumentTypeError("no id of a key; `kingpost keys list` has them") from None
 
 
 def create(invocation: Invocation) -> int:
     """Makes a key and prints its secret."""
     given = invocation.arguments
+    if not given.scope:
+        _ask_for_scopes(invocation)
     _print_secret(
         _manage(invocation, lambda keys: keys.create(given.name, given.scope, given.expires_in))
     )
     return 0
+
+
+def _ask_for_scopes(invocation: Invocation) -> None:
+    keys = keys_of(invocation.project.create_app(invocation.settings_without_database()))
+    known = keys.all_scopes() if keys else ()
+    if known:
+        raise UsageError(f"--scope is required; one of {', '.join(known)}, or a narrower one")
 
 
 def show(invocation: Invocation) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 try:
-    from kingpost.cli.invocation import CommandError, Invocation
+    from kingpost.cli.invocation import CommandError, Invocation, UsageError
     from kingpost.project import ProjectError
     from kingpost.settings import SettingsError
 except ModuleNotFoundError as missing:  # the command comes with the library, its extra does not
@@ -36,7 +36,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0 done, 1 failed, 2 wrong arguments or settings.
     """
-    given = sys.argv[1:] if argv is None else list(argv)
+    given = _spelled_out(sys.argv[1:] if argv is None else list(argv))
+    if not given:
+        _parser().print_help(sys.stderr)
+        return 2
     try:
         arguments = _parser(given).parse_args(given)
         code: int = arguments.run(Invocation(arguments, os.environ, Path.cwd()))
@@ -53,8 +56,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         if not isinstance(error, _expected()):
             raise
         print(f"kingpost: {_one_line(error)}", file=sys.stderr)
-        return 1
+        return 2 if isinstance(error, UsageError) else 1
     return code
+
+
+def _spelled_out(given: list[str]) -> list[str]:
+    """Allows `--version`, and `db psql -c …` without the `--` in front of what psql is to have."""
+    if given == ["--version"]:
+        return ["version"]
+    passed_on = given[2:]
+    if given[:2] == ["db", "psql"] and passed_on[:1] not in ([], ["--"], ["--help"]):
+        return ["db", "psql", "--", *passed_on]
+    return given
 
 
 def _expected() -> tuple[type[Exception], ...]:
@@ -84,6 +97,7 @@ def _parser(given: Sequence[str] = ()) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="kingpost", description="Runs and looks after the service of this folder."
     )
+    parser.add_argument("--version", action="store_true", help="the same as the command version")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     wanted = _MODULES.get(given[0]) if given else None
     for name in [wanted] if wanted else dict.fromkeys(_MODULES.values()):

@@ -71,6 +71,7 @@ def test_a_wrong_command_explains_itself_with_exit_code_2(tiny: Any) -> None:
 def test_version_names_what_matters(tiny: Any) -> None:
     shown = tiny.run("version").stdout
 
+    assert tiny.run("--version").stdout == shown
     assert re.match(r"kingpost \d+\.\d+\.\d+ \(Python 3\.\d+", shown)
     assert "sqlalchemy 2.1" in shown
 
@@ -150,15 +151,42 @@ def test_a_scope_that_does_not_exist_is_named(tiny: Any) -> None:
     assert done.stderr.count("\n") == 1
 
 
-def test_an_impossible_expiry_is_refused(tiny: Any) -> None:
-    done = tiny.run("keys", "create", "ci", "--expires-in", "0")
+@pytest.mark.parametrize("days", ["0", "3651", "-1", "soon", "1.5"])
+def test_an_impossible_expiry_is_refused(tiny: Any, days: str) -> None:
+    done = tiny.run("keys", "create", "ci", f"--expires-in={days}")
 
     assert done.returncode == 2
-    assert "DAYS" in done.stderr or "--expires-in" in done.stderr
+    assert done.stderr.endswith("argument --expires-in: 1 to 3650 days\n")
 
 
-def test_psql_speaks_to_the_embedded_database(tiny: Any) -> None:
-    done = tiny.run("db", "psql", "--", "-XAtc", "SELECT current_database()")
+def test_a_key_without_scopes_is_refused_with_those_of_the_service(tiny: Any) -> None:
+    done = tiny.run("keys", "create", "ci")
+
+    assert done.returncode == 2
+    assert done.stderr == (
+        "kingpost: --scope is required; one of things:read, things:write, or a narrower one\n"
+    )
+    assert not tiny.data.exists()
+
+
+def test_what_is_no_id_of_a_key_is_told_where_the_ids_are(tiny: Any) -> None:
+    done = tiny.run("keys", "revoke", "ci")
+
+    assert done.returncode == 2
+    assert done.stderr.endswith("no id of a key; `kingpost keys list` has them\n")
+
+
+def test_alone_it_lists_the_commands(tiny: Any) -> None:
+    done = tiny.run()
+
+    assert done.returncode == 2
+    for command in ("dev", "serve", "db", "keys", "routes", "openapi", "config", "version"):
+        assert re.search(rf"^ +{command} +\w", done.stderr, re.MULTILINE)
+
+
+@pytest.mark.parametrize("separator", [(), ("--",)])
+def test_psql_speaks_to_the_embedded_database(tiny: Any, separator: tuple[str, ...]) -> None:
+    done = tiny.run("db", "psql", *separator, "-XAtc", "SELECT current_database()")
 
     assert done.stdout == "tiny\n"
     assert running_pid(tiny.data / "data") is None
@@ -175,7 +203,7 @@ def test_reset_asks_and_empties_the_embedded_database(
     tiny: Any, database: EmbeddedPostgres
 ) -> None:
     tiny.run("db", "reset", "--yes")
-    tiny.run("keys", "create", "first")
+    tiny.run("keys", "create", "first", "--scope", "a")
 
     refused = tiny.run("db", "reset", stdin="no\n")
     assert refused.returncode == 1
