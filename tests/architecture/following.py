@@ -1,4 +1,4 @@
-"""Doing literally what a page says, in a copy of the project.
+"""Doing literally what a page says, in a copy of the project or, for a new one, in an empty folder.
 
 ```python file=src/app/schemas/tags.py        the file is written
 ```diff file=src/app/api/v1/__init__.py       lines with + come after the line above them,
@@ -16,12 +16,41 @@ from pathlib import Path
 from tests.architecture.documents import Block, blocks, commands
 from tests.architecture.source import ROOT
 
-COPIED = ("src", "tests", "pyproject.toml", "README.md", "LICENSE")
+LEFT_BEHIND = {".git", ".venv", ".kingpost", ".hypothesis", ".servers"}
 RUN = {"alembic", "pytest", "kingpost", "ruff"}
+# What a page that changes the code may break without noticing. Left out is what takes long and
+# depends on nothing that a page adds: servers for the documents, wheels, mypy on broken code.
+WHOLE_PROJECT = (
+    "pytest -q --kingpost-drivers asyncpg tests/docs tests/architecture"
+    " --ignore tests/architecture/test_following.py --ignore tests/architecture/test_packaging.py"
+    " --ignore tests/architecture/test_mistakes.py -k 'not answer'"
+)
+
+
+def files_of(page: Path) -> list[str]:
+    """The files that a page makes."""
+    found = [b for b in blocks(page) if b.file and b.language != "diff" and not b.is_skipped]
+    return [block.file for block in found if block.file]
+
+
+def starts_empty(page: Path) -> bool:
+    """Whether a page begins a project of its own."""
+    return files_of(page)[:1] == ["pyproject.toml"]
+
+
+def changes_code(page: Path) -> bool:
+    """Whether a page changes files that are there."""
+    return any(block.language == "diff" and block.file for block in blocks(page))
+
+
+def done_already(page: Path) -> str | None:
+    """A file that the page would make but that is there: somebody has followed it here."""
+    there = [name for name in files_of(page) if (ROOT / name).exists()]
+    return there[0] if there and not starts_empty(page) else None
 
 
 class Follower:
-    """A reader with a copy of the project, a database and no imagination."""
+    """A reader with a folder, a database and no imagination."""
 
     def __init__(self, folder: Path, database_url: str, test_server: Path) -> None:
         self.folder = folder
@@ -32,12 +61,16 @@ class Follower:
             "PYTEST_ADDOPTS": f"--kingpost-folder={test_server}",
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         }
-        ignore = shutil.ignore_patterns("__pycache__")
-        for name in COPIED:
-            if (ROOT / name).is_dir():
-                shutil.copytree(ROOT / name, folder / name, ignore=ignore)
-            elif (ROOT / name).exists():
-                shutil.copy(ROOT / name, folder / name)
+
+    def copy_project(self) -> None:
+        caches = shutil.ignore_patterns("__pycache__", ".*_cache")
+        for path in ROOT.iterdir():
+            if path.name in LEFT_BEHIND or path.name.endswith("_cache"):
+                continue
+            if path.is_dir():
+                shutil.copytree(path, self.folder / path.name, ignore=caches)
+            else:
+                shutil.copy(path, self.folder / path.name)
 
     def follow(self, page: Path) -> None:
         for block in blocks(page):
@@ -70,6 +103,9 @@ class Follower:
 def patched(text: str, block: Block) -> str:
     """Applies a diff without line numbers: each line is looked for from the last one on."""
     lines, position = text.splitlines(), 0
+    first = next(line[1:] for line in block.code.splitlines() if line[:1] != "+")
+    told = f"{block.where}: begin with a line that occurs once, not with {first!r}"
+    assert lines.count(first) < 2, told
     for line in block.code.splitlines():
         mark, content = line[:1], line[1:]
         if mark == "+":
