@@ -34,6 +34,21 @@ def test_every_operation_names_its_problems(document: dict[str, Any]) -> None:
         assert "Retry-After" in failures["503"]["headers"]
 
 
+def test_where_things_are_made_and_listed_the_headers_are_named(document: dict[str, Any]) -> None:
+    paths = document["paths"]
+
+    for path in (
+        "/api/v1/users",
+        "/api/v1/posts",
+        "/api/v1/audit",
+        "/api/v1/users/{user_id}/posts",
+    ):
+        assert "Link" in paths[path]["get"]["responses"]["200"]["headers"], path
+    for path in ("/api/v1/users", "/api/v1/posts", "/api/v1/keys"):
+        assert "Location" in paths[path]["post"]["responses"]["201"]["headers"], path
+    assert "headers" not in paths["/api/v1/users/{user_id}"]["get"]["responses"]["200"]
+
+
 def test_operations_are_named_after_their_endpoints(document: dict[str, Any]) -> None:
     names = {operation["operationId"] for operation in operations(document)}
 

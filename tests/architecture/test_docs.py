@@ -27,7 +27,10 @@ from tests.architecture.source import ROOT
 
 from kingpost.testing.process import ServerProcess
 
-HARMLESS = {"git", "cd", "cp", "pip", "source", "export", "mkdir", "ls", "psql", "docker", "kill"}
+HARMLESS = {
+    *("git", "cd", "cp", "pip", "source", "export", "mkdir", "ls", "psql", "docker", "kill"),
+    "python3",
+}
 PLAIN = {"", "text", "mermaid", "diff", "sql"}
 SHELL = {"sh", "console"}
 LANGUAGES = PLAIN | SHELL | {"python", "json", "toml", "http"}
@@ -80,8 +83,9 @@ def test_requests_are_answered_as_shown(page: Path, request: pytest.FixtureReque
     wanted = [call for block in runnable(page) for call in calls(block)]
     if wanted:
         server = request.getfixturevalue("start_server")()
+        known: dict[str, str] = {}
         for call, shown, where in wanted:
-            check_answer(server, call, shown, where)
+            check_answer(server, call, shown, where, known)
 
 
 def runnable(page: Path) -> list[Block]:
@@ -137,14 +141,33 @@ def calls(block: Block) -> list[tuple[Call, str, str]]:
     return [(curl(command), shown, block.where) for command, shown in typed]
 
 
-def check_answer(server: ServerProcess, call: Call, shown: str, where: str) -> None:
-    """Without a shown status an answer is expected to be a success."""
-    answer = send(server, call)
+def check_answer(
+    server: ServerProcess, call: Call, shown: str, where: str, known: dict[str, str]
+) -> None:
+    """Without a shown status an answer is expected to be a success.
+
+    What is known is `$ID` and `$NEXT`, of the last answer that had them.
+    """
+    answer = send(server, filled_in(call, known))
     told = f"{where}: {call.method} {call.url} gave {answer.status_code} {answer.text}"
     expected = shown_status(shown)
     assert answer.status_code == expected if expected else answer.is_success, told
     if members := shown_members(shown):
         assert members <= set(answer.json()), f"{told}, but {members} are shown"
+    is_json = answer.content and answer.headers.get("content-type") == "application/json"
+    if answer.is_success and is_json:
+        body = answer.json()
+        known |= {f"${name.upper()}": body[name] for name in ("id", "next") if body.get(name)}
+
+
+def filled_in(call: Call, known: dict[str, str]) -> Call:
+    def fill(text: str) -> str:
+        for name, value in known.items():
+            text = text.replace(name, value)
+        return text
+
+    body = fill(call.body) if call.body else call.body
+    return Call(call.method, fill(call.url), call.headers, body)
 
 
 def send(server: ServerProcess, call: Call) -> httpx.Response:
@@ -204,4 +227,4 @@ def test_an_answer_other_than_shown_is_seen(
     ((call, shown, where),) = calls(blocks(page_with(tmp_path, block))[0])
 
     with pytest.raises(AssertionError, match=r"page\.md:3"):
-        check_answer(server, call, shown, where)
+        check_answer(server, call, shown, where, {})

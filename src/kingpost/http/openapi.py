@@ -52,6 +52,10 @@ _HEADER_TEXTS = {
     "WWW-Authenticate": "How to prove who asks (RFC 6750).",
     "Retry-After": "Seconds after which another try makes sense.",
 }
+_OPTIONAL_HEADERS = {
+    "Location": "The path of what was made, if it is one thing (RFC 9110 section 10.2.2).",
+    "Link": "The pages after and before this one, `next` and `prev` (RFC 8288), if there are any.",
+}
 
 
 def problem_responses(*kinds: type[Problem]) -> dict[int | str, dict[str, Any]]:
@@ -90,7 +94,8 @@ def standard_responses(
 def tell_the_truth(app: FastAPI) -> None:
     """Corrects the document that the app generates.
 
-    It gets the schema of problems with their headers, and its query parameters lose the `null`
+    It gets the schema of problems with their headers, `Location` where something is made and
+    `Link` where a page is answered, and its query parameters lose the `null`
     that an optional one has in Python: a query can leave a parameter out, it cannot make it null.
     """
     generate: Callable[[], dict[str, Any]] = app.openapi
@@ -99,17 +104,33 @@ def tell_the_truth(app: FastAPI) -> None:
         document = generate()
         components = document.setdefault("components", {})
         components.setdefault("schemas", {})[_SCHEMA] = PROBLEM_SCHEMA
-        components["headers"] = {
-            name: {"description": text, "required": True, "schema": {"type": "string"}}
-            for name, text in _HEADER_TEXTS.items()
-        }
+        components["headers"] = _headers(_HEADER_TEXTS, True) | _headers(_OPTIONAL_HEADERS, False)
         for item in document["paths"].values():
             for operation in item.values():
+                _declare_headers(operation["responses"])
                 for parameter in operation.get("parameters", ()):
                     parameter["schema"] = _without_null(parameter["schema"])
         return document
 
     app.openapi = openapi  # type: ignore[method-assign] # FastAPI documents this as the way
+
+
+def _headers(texts: dict[str, str], required: bool) -> dict[str, Any]:
+    string = {"type": "string"}
+    return {
+        name: {"description": text, "required": required, "schema": string}
+        for name, text in texts.items()
+    }
+
+
+def _declare_headers(responses: dict[str, Any]) -> None:
+    declared = {"201": "Location"}
+    if "/PageRead_" in str(responses.get("200")):
+        declared["200"] = "Link"
+    for status, name in declared.items():
+        if status in responses:
+            headers = responses[status].setdefault("headers", {})
+            headers[name] = {"$ref": f"#/components/headers/{name}"}
 
 
 def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
