@@ -1,5 +1,6 @@
 """`kingpost dev`: everything a developer needs, with one command."""
 
+import shlex
 import signal
 import sys
 from collections.abc import Iterator
@@ -137,7 +138,7 @@ def _access(app: FastAPI, settings: ServiceSettings, prefix: str) -> Access:
     key, scopes = with_keys(app, _make_first_key)
     if key is not None:
         return Access(f"{key}  (shown only now)", key)
-    wanted = "".join(f" --scope {scope}" for scope in scopes)
+    wanted = "".join(f" --scope {shlex.quote(scope)}" for scope in scopes)
     return Access(f"made on the first run; another one: {program()} keys create me{wanted}")
 
 

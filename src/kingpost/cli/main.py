@@ -7,12 +7,24 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+
+def _install(missing: ModuleNotFoundError) -> str:
+    return f"kingpost: {_package(missing)} is missing: pip install 'kingpost[cli]'"
+
+
+def _package(missing: ModuleNotFoundError) -> str:
+    return (missing.name or "").partition(".")[0]
+
+
 try:
     from kingpost.cli.invocation import CommandError, Invocation, UsageError
     from kingpost.project import ProjectError
     from kingpost.settings import SettingsError
 except ModuleNotFoundError as missing:  # the command comes with the library, its extra does not
-    raise SystemExit(f"kingpost: {missing.name} is missing: pip install 'kingpost[cli]'") from None
+    raise SystemExit(_install(missing)) from None
+
+# What commands import besides; anything else that is missing is missing in the service.
+_NEEDED = {"alembic", "dotenv", "fastapi", "httptools", "prometheus_client", "structlog", "uvicorn"}
 
 # Which module has a command; only that one is imported, so that the light ones answer at once.
 _MODULES = {
@@ -37,6 +49,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit code: 0 done, 1 failed, 2 wrong arguments or settings.
     """
     given = _spelled_out(sys.argv[1:] if argv is None else list(argv))
+    try:
+        return _run(given)
+    except ModuleNotFoundError as missing:
+        if _package(missing) not in _NEEDED:
+            raise
+        print(_install(missing), file=sys.stderr)
+        return 1
+
+
+def _run(given: list[str]) -> int:
     if not given:
         _parser().print_help(sys.stderr)
         return 2

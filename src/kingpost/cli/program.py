@@ -1,5 +1,6 @@
 """How to type this command again."""
 
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -19,5 +20,5 @@ def program(name: str = "kingpost") -> str:
     """
     beside, folder = Path(sys.argv[0]).absolute().with_name(name), Path.cwd()
     if beside.is_relative_to(folder):
-        return str(beside.relative_to(folder))
-    return name if shutil.which(name) else str(beside)
+        return shlex.quote(str(beside.relative_to(folder)))
+    return name if shutil.which(name) else shlex.quote(str(beside))

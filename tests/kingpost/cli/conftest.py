@@ -98,7 +98,7 @@ class Keys:
         return await self.create(row.name, row.scopes)
 
     def all_scopes(self):
-        return ["things:read", "things:write"]
+        return ["things:read", "things:*"]
 
 def create_app(settings):
     engine = create_async_engine(settings.database_url.get_secret_value())

@@ -164,7 +164,7 @@ def test_a_key_without_scopes_is_refused_with_those_of_the_service(tiny: Any) ->
 
     assert done.returncode == 2
     assert done.stderr == (
-        "kingpost: --scope is required; one of things:read, things:write, or a narrower one\n"
+        "kingpost: --scope is required; one of things:read, things:*, or a narrower one\n"
     )
     assert not tiny.data.exists()
 

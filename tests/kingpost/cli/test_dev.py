@@ -211,7 +211,7 @@ def test_a_later_run_tells_the_command_that_makes_another_key(
     told = re.search(r"another one: (.*)", tiny.output())
 
     assert told is not None
-    assert told[1].endswith("keys create me --scope things:read --scope things:write")
+    assert told[1].endswith("keys create me --scope things:read --scope 'things:*'")
     assert "key     tiny_" in pasted(told[1], tiny.root)
     assert answer(port)["keys"] == 2
 
