@@ -80,7 +80,8 @@ def test_after_sigterm_it_is_not_ready_before_it_refuses_connections(start_serve
     server.process.send_signal(signal.SIGTERM)
 
     def is_draining() -> bool:
-        return httpx.get(f"{server.url}/readyz", trust_env=False).status_code == 503
+        answer = httpx.get(f"{server.url}/readyz", trust_env=False)
+        return answer.status_code == 503 and "shutting down" in answer.text
 
     wait_for(is_draining, 60, lambda: AssertionError("it stays ready"))
     with httpx.Client(base_url=server.url, headers=server.headers, trust_env=False) as http:

@@ -39,7 +39,7 @@ class PageRead(Schema, Generic[T]):
 
     @classmethod
     def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
-        """The name in the OpenAPI document, and so of a generated client's class."""
+        """The title in the OpenAPI document, from which generated clients name the class."""
         return f"PageOf{params[0].__name__}"
 
 

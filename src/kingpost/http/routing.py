@@ -25,6 +25,8 @@ from kingpost.http.security import PRINCIPAL_KEY, required_scopes, walk
 from kingpost.http.template import note_template
 from kingpost.http.validation import as_problem
 
+_NO_CONTENT = 204
+
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
@@ -86,9 +88,12 @@ class Route(APIRoute):
                 limit = plan.max_body_bytes or runtime_of(request).max_body_bytes
                 request = await read_json(request, max_bytes=limit)
             try:
-                return await handle(request)
+                response = await handle(request)
             except RequestValidationError as error:
                 raise as_problem(error) from None
+            if response.status_code == _NO_CONTENT:
+                del response.headers["content-type"]
+            return response
 
         return checked
 

@@ -114,6 +114,7 @@ async def test_delete_takes_the_posts_along(
     answer = await client.delete(f"{USERS}/{ada['id']}")
 
     assert (answer.status_code, answer.content) == (204, b"")
+    assert "content-type" not in answer.headers
     assert (await client.get(f"{USERS}/{ada['id']}")).status_code == 404
     assert (await client.get(f"/api/v1/posts/{gone['id']}")).status_code == 404
     assert (await client.get(f"/api/v1/posts/{kept['id']}")).status_code == 200
