@@ -8,7 +8,6 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Generator
-from types import FrameType
 from typing import Any
 
 import structlog
@@ -120,22 +119,18 @@ class Server(uvicorn.Server):
             for number, handler in before.items():
                 signal.signal(number, handler)
 
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """A signal arrived."""
-        if self.config.state is not None:
-            self.config.state.draining = True
-        super().handle_exit(sig, frame)
-
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Drains, then ends."""
         await self._drain()
         await super().shutdown(sockets)
 
     async def _drain(self) -> None:
+        # Both at once: who has seen that it is not ready gets answers that say so.
         if self.config.state is not None:
             self.config.state.draining = True
-        _log.info("draining", seconds=self.settings.drain_seconds)
         self.config.encoded_headers.append((b"connection", b"close"))
+        await self.on_tick(0)  # renews the default headers, without a pause
+        _log.info("draining", seconds=self.settings.drain_seconds)
         for connection in list(self.server_state.connections):
             if isinstance(connection, GuardedProtocol):
                 connection.drain()
