@@ -1,6 +1,7 @@
 """How a page of a list looks on the wire: a document and a Link header (RFC 8288)."""
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Annotated, Any, Generic, TypeVar
 from urllib.parse import parse_qsl, quote, urlencode
 
@@ -98,8 +99,9 @@ class Paging:
 
     def _query(self) -> str:
         """What a cursor is tied to: the path and the filters, in one spelling."""
-        return f"{self._request.scope['path']}?{urlencode(sorted(self._filters()))}"
+        return f"{self._request.scope['path']}?{urlencode(sorted(self._filters))}"
 
+    @cached_property
     def _filters(self) -> list[tuple[str, str]]:
         query = self._request.scope["query_string"].decode("ascii")
         pairs = parse_qsl(query, keep_blank_values=True)
@@ -116,5 +118,5 @@ class Paging:
             self._response.headers["Link"] = ", ".join(links)
 
     def _path(self, cursor: str) -> str:
-        parts = [*self._filters(), ("limit", str(self._page.limit)), ("cursor", cursor)]
+        parts = [*self._filters, ("limit", str(self._page.limit)), ("cursor", cursor)]
         return f"{quote(self._request.scope['path'])}?{urlencode(parts)}"

@@ -135,13 +135,9 @@ class Server(uvicorn.Server):
             if isinstance(connection, GuardedProtocol):
                 connection.drain()
         end = time.monotonic() + self.settings.drain_seconds
-        ticks = 0
-        while True:
-            await self.on_tick(ticks * 10)  # renews the default headers
-            if self.force_exit or time.monotonic() >= end:
-                return
-            ticks += 1
+        while not self.force_exit and time.monotonic() < end:
             await asyncio.sleep(TICK_SECONDS)
+            await self.on_tick(0)
 
 
 def serve(
