@@ -7,6 +7,7 @@ from pathlib import Path
 
 from sqlalchemy.engine import make_url
 
+from kingpost.cli import lint, migrate, rehearse
 from kingpost.cli.invocation import CommandError, Invocation, Subcommands
 from kingpost.migrations import upgrade
 
@@ -22,6 +23,8 @@ def add_commands(commands: Subcommands) -> None:
     resetting = actions.add_parser("reset", help="delete all data of the embedded database")
     resetting.add_argument("--yes", action="store_true", help="do not ask")
     resetting.set_defaults(run=reset)
+    for module in (migrate, lint, rehearse):
+        module.add_actions(actions)
 
 
 def show_url(invocation: Invocation) -> int:

@@ -34,5 +34,19 @@ def unreachable(error: Exception, setting: str) -> str:
     Returns:
         The line, with the way out.
     """
-    reason = " ".join(str(getattr(error, "orig", error)).split()) or type(error).__name__
-    return f"the database cannot be reached ({reason}): start it, or correct {setting}"
+    return f"the database cannot be reached ({reason(error)}): start it, or correct {setting}"
+
+
+def reason(error: BaseException) -> str:
+    """Why something failed, in one line, in the words of the server if it was the server.
+
+    Args:
+        error: any failure.
+
+    Returns:
+        The line.
+    """
+    told = " ".join(str(getattr(error, "orig", None) or error).split())
+    if told.startswith("<class "):  # SQLAlchemy puts the class in front for asyncpg
+        told = told.partition(">: ")[2]
+    return told or type(error).__name__

@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from tests.kingpost.cli.shell import Shell
 
 from kingpost.embedded import EmbeddedPostgres
 
@@ -174,6 +175,8 @@ class TinyService:
         )
 
     def start(self, *arguments: str, **env: str) -> subprocess.Popen[str]:
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a background job of a shell
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         with (self.root / "out").open("w") as out:
             process = subprocess.Popen(
                 [str(KINGPOST), *arguments],
@@ -242,3 +245,18 @@ def until() -> Callable[[Callable[[], bool]], None]:
             time.sleep(0.05)
 
     return wait
+
+
+@pytest.fixture
+def db(
+    tiny: TinyService,
+    empty_database_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Shell:
+    monkeypatch.chdir(tiny.root)
+    monkeypatch.setenv("TINY_DATABASE_URL", empty_database_url)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    for name in [name for name in sys.modules if name.partition(".")[0] == "tiny"]:
+        monkeypatch.delitem(sys.modules, name)
+    return Shell(tiny.root, empty_database_url, capsys)

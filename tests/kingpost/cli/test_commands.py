@@ -107,7 +107,7 @@ def test_serve_refuses_a_database_at_another_revision_and_changes_nothing(
     assert done.returncode == 1
     assert done.stderr == (
         "kingpost: the database is at revision (none), this code needs a1: "
-        "run `alembic upgrade head`\n"
+        "run `kingpost db upgrade`\n"
     )
 
 

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+from tests.kingpost.migrations.support import Story
 
 ENVIRONMENT = """
 from sqlalchemy import Column, Integer, MetaData, Table
@@ -48,3 +49,9 @@ def migrations(tmp_path: Path) -> Path:
     (folder / "versions" / "r1.py").write_text(FIRST)
     (folder / "versions" / "r2.py").write_text(SECOND)
     return folder
+
+
+@pytest.fixture
+def story(tmp_path: Path, empty_database_url: str, caplog: pytest.LogCaptureFixture) -> Story:
+    """Revisions for this test, on an empty database; waits and pauses are short."""
+    return Story(tmp_path / "migrations", empty_database_url, caplog)

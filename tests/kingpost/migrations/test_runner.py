@@ -1,6 +1,5 @@
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,8 @@ from sqlalchemy import text
 
 from kingpost.migrations import downgrade, upgrade
 from kingpost.migrations.engine import migration_engine
-from kingpost.migrations.lock import MigrationLockError, migration_lock
+from kingpost.migrations.errors import MigrationLockError
+from kingpost.migrations.lock import migration_lock
 from kingpost.migrations.revisions import current, heads
 from kingpost.migrations.runner import configuration
 
@@ -58,16 +58,6 @@ async def test_a_failing_revision_keeps_those_before_it(
 
     assert await found(empty_database_url) == {"r1"}
     assert await rows(empty_database_url) == 0
-
-
-async def test_processes_that_migrate_at_once_do_it_once(
-    migrations: Path, empty_database_url: str
-) -> None:
-    with get_context("spawn").Pool(3) as pool:
-        await asyncio.to_thread(pool.starmap, upgrade, [(migrations, empty_database_url)] * 3)
-
-    assert await found(empty_database_url) == {"r2"}
-    assert await rows(empty_database_url) == 1
 
 
 async def test_a_migration_waits_for_the_lock_and_reading_does_not(
