@@ -1,0 +1,87 @@
+"""One version after the other on the same port, without losing a request."""
+
+import signal
+import socket
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from tests.kingpost.server.conftest import Service
+from tests.kingpost.server.test_workers import load, more
+
+from kingpost.server.workers import HandoverError, take
+from kingpost.server.workers.handover import Handover
+
+Start = Callable[..., Service]
+
+
+@pytest.fixture
+def path() -> Iterator[str]:
+    """A Unix socket's path has to be short."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield str(Path(folder) / "h")
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener
+
+
+def test_nothing_is_refused_or_lost_while_one_replaces_the_other(start: Start, path: str) -> None:
+    old = start(workers=2, handover=path, ops_port=0)
+    with load(old.url) as journal:
+        for _ in range(3):
+            more(old, journal, 50)
+            new = start(workers=2, handover=path, port=old.port, ops_port=old.ops_port)
+            assert old.process.wait(30) == 0
+            assert new.ops("/readyz").status_code == 200
+            old = new
+
+    assert set(journal) == {200}
+
+
+def test_a_new_one_that_does_not_start_leaves_the_old_one_alone(start: Start, path: str) -> None:
+    old = start(handover=path)
+    old.wait_for(lambda: Path(path).exists())
+    with load(old.url) as journal:
+        with pytest.raises(AssertionError, match="no worker starts"):
+            start(handover=path, port=old.port, allowed_hosts="fail").wait_for(lambda: False)
+        more(old, journal, 20)
+
+    assert set(journal) == {200}
+    assert start(handover=path, port=old.port).get("/hello").status_code == 200
+    assert old.process.wait(30) == 0
+
+
+def test_a_killed_one_leaves_a_path_that_the_next_one_replaces(start: Start, path: str) -> None:
+    old = start(handover=path)
+    old.wait_for(lambda: Path(path).exists())
+    old.signal(signal.SIGKILL)
+    old.process.wait(30)
+
+    assert take(path) is None
+    assert Path(path).stat().st_mode & 0o777 == 0o600
+
+
+def test_only_one_may_take_over_at_a_time(path: str, listener: socket.socket) -> None:
+    offer = Handover(path, [listener])
+    first = socket.socket(socket.AF_UNIX)
+    first.connect(path)
+    assert offer.taken() is False
+    second = socket.socket(socket.AF_UNIX)
+    second.connect(path)
+    assert offer.taken() is False
+    assert second.recv(1) == b"b"
+
+    first.sendall(b"s")
+    assert offer.taken() is True
+    for end in (first, second):
+        end.close()
+    offer.close()
+
+
+def test_a_path_that_cannot_be_used_is_told_in_one_line(listener: socket.socket) -> None:
+    with pytest.raises(HandoverError, match="cannot use /nowhere/h to hand the ports over"):
+        Handover("/nowhere/h", [listener])
