@@ -1,0 +1,189 @@
+"""The stage of a fault: a server, a database, the service as a process, and the load on it."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+from tests.faults.rig.journal import Found, Limits, Resources, Run
+from tests.faults.rig.load import Client, watch_probes
+from tests.faults.rig.network import NetworkProxy
+from tests.faults.rig.server import PASSWORD, PostgresServer
+from tests.faults.rig.verifier import broken
+from tests.kingpost.support import until
+
+from kingpost.migrations import upgrade
+from kingpost.project import Project
+from kingpost.testing.process import ServerProcess, launch
+from kingpost.testing.service import key_for
+
+SECRET = "canary-secret-of-the-service-0123456789"
+TEMPLATE = "faults_template"
+SHORT = {
+    "APP_ENVIRONMENT": "test",
+    "APP_SECRET": SECRET,
+    "APP_LOG_LEVEL": "info",
+    "APP_REQUEST_TIMEOUT": "3",
+    "APP_STATEMENT_TIMEOUT": "1.5",
+    "APP_LOCK_TIMEOUT": "0.5",
+    "APP_ACQUIRE_TIMEOUT": "0.45",
+    "APP_CONNECT_TIMEOUT": "1",
+    "APP_IDLE_TRANSACTION_TIMEOUT": "2",
+    "APP_POOL_SIZE": "10",
+    "APP_DIRECT_POOL_SIZE": "10",
+}
+"""Limits so short that a fault is over soon, and more connections than clients for /readyz."""
+
+
+@dataclass
+class Scene:
+    """The service on its way to the database through a proxy.
+
+    Attributes:
+        postgres: the server of the module.
+        database: the name of the service's database.
+        proxy: between the service and the server.
+        service: the process.
+    """
+
+    postgres: PostgresServer
+    database: str
+    proxy: NetworkProxy
+    service: ServerProcess
+
+    def sql(self, statement: str) -> list[object]:
+        """Runs a statement in the service's database, past the proxy."""
+        return list(self.postgres.sql(statement, self.database))
+
+
+@contextmanager
+def scene(
+    project: Project, postgres: PostgresServer, driver: str, log: Path, **settings: object
+) -> Iterator[Scene]:
+    """A migrated database, a proxy, and `kingpost serve`, which must end with exit code 0."""
+    if postgres.pid() is None:
+        postgres.start()
+    database = _database(project, postgres)
+    environ = SHORT | {name: str(value) for name, value in settings.items()}
+    key = key_for(project, environ, postgres.url(database, driver))
+    with NetworkProxy(postgres.port).running() as proxy:
+        service = launch(
+            project.root,
+            environ=environ,
+            prefix=project.env_prefix,
+            database_url=postgres.url(database, driver, proxy.port),
+            log=log,
+            key=key,
+        )
+        try:
+            yield Scene(postgres, database, proxy, service.wait_until_ready())
+        finally:
+            proxy.thaw()
+            service.close()
+
+
+def _database(project: Project, postgres: PostgresServer) -> str:
+    names = {row[0] for row in postgres.sql("SELECT datname FROM pg_database")}
+    if TEMPLATE not in names:
+        postgres.sql(f"CREATE DATABASE {TEMPLATE}")
+        upgrade(project, postgres.url(TEMPLATE))
+    name = f"fault_{len(names)}"
+    postgres.sql(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+    return name
+
+
+@asynccontextmanager
+async def loaded(stage: Scene, *, clients: int = 8, **limits: float) -> AsyncIterator[Run]:
+    """Load inside the block, which makes the fault and calls `heal`; then all is judged.
+
+    Raises:
+        AssertionError: an invariant is broken; the message names the operations.
+    """
+    run = Run(Limits(**{"answer_seconds": 4.0, "hang_seconds": 8.0} | limits))  # type: ignore[arg-type]  # names of Limits
+    end = asyncio.Event()
+    async with _http(stage) as http, _http(stage) as probing, asyncio.TaskGroup() as group:
+        workers = [Client(n, http, run) for n in range(clients)]
+        for one in workers:
+            group.create_task(one.work(end))
+        group.create_task(watch_probes(probing, run, end))
+        try:
+            await until(lambda: sum(one.outcome == "ok" for one in run.operations) > 60)
+            run.before = resources(stage)
+            yield run
+            await until(lambda: _fresh(run))
+            await until(lambda: _ready_or_late(run))
+        finally:
+            end.set()
+    await _finish(stage, run)
+    assert not (wrong := broken(run)), "\n".join(f"{k}: {line}" for k in wrong for line in wrong[k])
+
+
+def _http(stage: Scene) -> httpx.AsyncClient:
+    return httpx.AsyncClient(
+        base_url=stage.service.url, headers=stage.service.headers, trust_env=False, timeout=20.0
+    )
+
+
+def _fresh(run: Run) -> bool:
+    later = [one for one in run.operations if one.invoked >= run.healed and one.outcome == "ok"]
+    return len(later) > 40
+
+
+def _ready_or_late(run: Run) -> bool:
+    """Ready again, or so late that the verifier has seen that it was not."""
+    ready = [one for one in run.probes if one.path == "/readyz" and one.at >= run.healed]
+    late = run.healed + run.limits.ready_seconds
+    return any(one.status == 200 for one in ready) or any(one.at > late for one in ready)
+
+
+def heal(run: Run) -> None:
+    """Says that the fault is over now."""
+    run.healed = time.monotonic()
+
+
+async def _finish(stage: Scene, run: Run) -> None:
+    pools = "APP_POOL_SIZE", "APP_DIRECT_POOL_SIZE"
+    run.limits.sessions = sum(int(stage.service.environ[name]) for name in pools) + 2
+    with_rest = 10 * run.limits.answer_seconds
+    await until(lambda: resources(stage).idle_in_transaction == 0, seconds=with_rest)
+    run.after = resources(stage)
+    run.found = await asyncio.to_thread(find, stage)
+    run.log = stage.service.log.read_text(errors="replace")
+    run.secrets = (SECRET, PASSWORD, (stage.service.key or "").rpartition("_")[2] or SECRET)
+
+
+def resources(stage: Scene) -> Resources:
+    """What the service holds now."""
+    process = Path(f"/proc/{stage.service.process.pid}")
+    status = process.joinpath("status").read_text()
+    rss = int(status.partition("VmRSS:")[2].split()[0]) * 1024
+    states = stage.sql(
+        "SELECT coalesce(state, '') FROM pg_stat_activity"
+        " WHERE datname = current_database() AND application_name = 'app'"
+    )
+    idle = sum("idle in transaction" in str(state) for state in states)
+    return Resources(rss, len(list(process.joinpath("fd").iterdir())), len(states), idle)
+
+
+def find(stage: Scene) -> Found:
+    """Reads the tables and the audit."""
+    rows = {
+        table: {
+            str(r[0]): (str(r[1]), int(r[2])) for r in stage.postgres.sql(query, stage.database)
+        }
+        for table, query in (
+            ("users", "SELECT id::text, email, version FROM users"),
+            ("posts", "SELECT id::text, title, version FROM posts"),
+        )
+    }
+    wrote = (
+        "coalesce(changes->'name'->>1, changes->'title'->>1, changes->>'title', changes->>'email')"
+    )
+    audit = stage.postgres.sql(
+        f"SELECT entity, entity_id, action, {wrote} FROM audit WHERE entity IN ('users', 'posts')",  # noqa: S608 - of this file
+        stage.database,
+    )
+    return Found(rows, [(r[0], r[1], r[2], str(r[3]).partition("@")[0]) for r in audit])

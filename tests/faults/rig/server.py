@@ -1,0 +1,163 @@
+"""A PostgreSQL of a module's own, on a TCP port of loopback, which can be hurt in every way."""
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, Literal
+
+from sqlalchemy.engine import Row
+from sqlalchemy.exc import DBAPIError
+
+from kingpost.embedded.account import account_for
+from kingpost.embedded.binaries import program
+from kingpost.embedded.cluster import CLEAN_ENVIRONMENT, prepare
+from kingpost.embedded.process import private_folder, running_pid
+from kingpost.testing.databases import execute
+from kingpost.testing.process import free_port, wait_for
+
+MAJOR = 18
+PASSWORD = "canary-password-of-the-database"
+"""In every URL, so that a log which shows it is found out; the server trusts loopback."""
+
+
+class PostgresServer:
+    """A durable server: it may be killed, stopped, frozen, and started again on the same data.
+
+    Args:
+        folder: a short path of its own, for data, socket and log.
+        max_connections: of the server.
+
+    Attributes:
+        port: on 127.0.0.1, the same after each start.
+    """
+
+    def __init__(self, folder: Path, *, max_connections: int = 60) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self._max_connections = max_connections
+        self._account = account_for(folder / "data")
+        self.data = prepare(folder, self._account, major=MAJOR, durable=True)
+
+    def url(self, database: str, driver: str = "asyncpg", port: int | None = None) -> str:
+        """The URL of a database, by way of a proxy if its port is given."""
+        where = f"postgres:{PASSWORD}@127.0.0.1:{port or self.port}"
+        return f"postgresql+{driver}://{where}/{database}"
+
+    def sql(self, statement: str, database: str = "postgres") -> list[Row[Any]]:
+        """Runs a statement on a connection of its own."""
+        return execute(self.url(database), statement)
+
+    def start(self) -> None:
+        """Starts the server and waits until it accepts connections, after recovery if need be."""
+        sockets = self.folder / "sockets"
+        private_folder(sockets, self._account)
+        options = (
+            f"-c listen_addresses=127.0.0.1 -c port={self.port}"
+            f" -c unix_socket_directories={sockets} -c logging_collector=off"
+            f" -c max_connections={self._max_connections} -c shared_buffers=16MB"
+        )
+        self._control("-w", "-t", "60", "-l", str(self.folder / "log"), "-o", options, "start")
+
+    def stop(self, mode: Literal["fast", "immediate"] = "fast") -> None:
+        """Stops the server: `fast` rolls back and writes all out, `immediate` is a crash."""
+        if self.pid() is not None:
+            self._control("-w", "-m", mode, "stop")
+
+    def pid(self) -> int | None:
+        """The process id of the postmaster, if it runs."""
+        return running_pid(self.data)
+
+    def kill(self) -> None:
+        """SIGKILL for the postmaster; its children end by themselves, and this waits for that."""
+        family = self.family()
+        os.kill(family[0], signal.SIGKILL)
+        wait_for(
+            lambda: not any(_runs(pid) for pid in family),
+            30,
+            lambda: AssertionError("children of the killed postmaster live on"),
+        )
+        (self.data / "postmaster.pid").unlink(missing_ok=True)
+
+    def kill_backend(self, database: str) -> None:
+        """SIGKILL for one backend: the server restarts all the others, and this waits for that."""
+        found = self.sql(
+            f"SELECT pid FROM pg_stat_activity WHERE datname = '{database}'"  # noqa: S608 - our own name
+            " AND backend_type = 'client backend' ORDER BY state <> 'active', random() LIMIT 1"
+        )
+        os.kill(found[0][0], signal.SIGKILL)
+        wait_for(lambda: not _runs(found[0][0]), 30, lambda: AssertionError("it lives on"))
+        wait_for(self._answers, 60, lambda: AssertionError("the server has not recovered"))
+
+    def _answers(self) -> bool:
+        try:
+            return bool(self.sql("SELECT 1"))
+        except (DBAPIError, OSError):
+            return False
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """SIGSTOP for the postmaster and all of its children, SIGCONT after the block."""
+        family = self.family()
+        for pid in family:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in family:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
+
+    def family(self) -> list[int]:
+        """The process ids of the postmaster and of all its children."""
+        postmaster = self.pid()
+        assert postmaster is not None, "the server does not run"
+        children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
+        return [postmaster, *map(int, children)]
+
+    def close(self) -> None:
+        """Ends the server, however it is, and removes what it has written."""
+        if self.pid() is not None:
+            self.stop("immediate")
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _control(self, *arguments: str) -> None:
+        command = [str(program("pg_ctl", MAJOR)), "-D", str(self.data), *arguments]
+        done = subprocess.run(
+            [*self._account.prefix, *command],
+            env=CLEAN_ENVIRONMENT,
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+        log = self.folder / "log"
+        told = log.read_text(errors="replace")[-2000:] if log.exists() else ""
+        assert done.returncode == 0, f"pg_ctl {arguments[-1]}: {done.stderr}\n{told}"
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@contextmanager
+def postgres_server(**options: int) -> Iterator[PostgresServer]:
+    """A running server that is gone after the block."""
+    folder = Path(tempfile.mkdtemp(prefix="kpf", dir="/tmp"))
+    folder.chmod(0o755)  # the account that it runs as has to come in
+    server = PostgresServer(folder, **options)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.close()
