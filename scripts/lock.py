@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Writes requirements.lock from pyproject.toml; with --check only says whether it is up to date.
+"""Writes the locks from what they are made of; with --check only says whether they are up to date.
 
-The lock holds every extra and the development tools for all platforms, with hashes and without
-the address of any index: pip takes the packages from wherever it is configured to look.
+requirements.lock holds every extra and the development tools, benchmarks/requirements.lock what
+the benchmarks compare us with: for all platforms, with hashes and without the address of any
+index, so that pip takes the packages from wherever it is configured to look.
 """
 
 import argparse
@@ -14,16 +15,20 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-LOCK = ROOT / "requirements.lock"
+# Each lock, and what it is compiled from.
+LOCKS = {
+    ROOT / "requirements.lock": ["pyproject.toml", "--all-extras", "--group", "dev"],
+    ROOT / "benchmarks/requirements.lock": ["benchmarks/requirements.in", "--python-version=3.11"],
+}
 UV = Path(sys.executable).with_name("uv")
 
 
-def compile_lock(target: Path, *, upgrade: bool) -> None:
-    options = ["--universal", "--generate-hashes", "--all-extras", "--group", "dev"]
+def compile_lock(source: list[str], target: Path, *, upgrade: bool) -> None:
+    options = ["--universal", "--generate-hashes"]
     options += ["--no-emit-index-url", "--no-emit-find-links", "--no-cache", "--quiet"]
     options += ["--custom-compile-command", "make lock", "--output-file", str(target)]
     options += ["--upgrade"] if upgrade else []
-    command = [str(UV), "pip", "compile", "pyproject.toml", *options]
+    command = [str(UV), "pip", "compile", *source, *options]
     done = subprocess.run(command, cwd=ROOT, env=uv_environment(), check=False)
     if done.returncode != 0:
         sys.exit("lock: could not be compiled")
@@ -42,13 +47,13 @@ def uv_environment() -> dict[str, str]:
     return {name: value for name, value in told.items() if value} | os.environ
 
 
-def check() -> None:
+def check(source: list[str], lock: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        again = Path(folder) / LOCK.name
-        shutil.copy(LOCK, again)  # the versions there are kept wherever they still fit
-        compile_lock(again, upgrade=False)
-        if again.read_text() != LOCK.read_text():
-            sys.exit("lock: requirements.lock is not up to date; run `make lock`")
+        again = Path(folder) / lock.name
+        shutil.copy(lock, again)  # the versions there are kept wherever they still fit
+        compile_lock(source, again, upgrade=False)
+        if again.read_text() != lock.read_text():
+            sys.exit(f"lock: {lock.relative_to(ROOT)} is not up to date; run `make lock`")
 
 
 def main() -> None:
@@ -56,10 +61,11 @@ def main() -> None:
     parser.add_argument("--check", action="store_true", help="change nothing")
     parser.add_argument("--upgrade", action="store_true", help="take the newest versions")
     arguments = parser.parse_args()
-    if arguments.check:
-        check()
-    else:
-        compile_lock(LOCK, upgrade=arguments.upgrade)
+    for lock, source in LOCKS.items():
+        if arguments.check:
+            check(source, lock)
+        else:
+            compile_lock(source, lock, upgrade=arguments.upgrade)
 
 
 if __name__ == "__main__":

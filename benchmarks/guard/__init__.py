@@ -1,0 +1,1 @@
+"""Has a request become dearer? See README.md."""

@@ -1,0 +1,1 @@
+"""What does traffic feel of three deploys that change the schema? See README.md."""

@@ -1,0 +1,1 @@
+"""How much CPU does a request cost, side by side with others? See README.md."""
