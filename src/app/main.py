@@ -10,11 +10,13 @@ from starlette.types import Lifespan
 from app.api.v1 import router
 from app.core import logging
 from app.core.config import Settings
+from app.db.models import IdempotencyKey
 from app.db.session import connect
 from app.services.keys import KeyCommands, KeyService, KeyStore
 from kingpost import __version__
 from kingpost.database import Database, UnitOfWork
 from kingpost.http import Runtime, install
+from kingpost.idempotency import Idempotency, Purge
 from kingpost.migrations.readiness import revision_check
 from kingpost.observability import Metrics
 from kingpost.pagination import Cursors
@@ -29,7 +31,7 @@ def create_app(settings: Settings) -> FastAPI:
     logging.configure(settings)
     metrics = Metrics()
     database = connect(settings, metrics.database_observer())
-    metrics.watch_pool(database.pool_status)
+    watch_pools(metrics, database)
     secret = settings.secret.get_secret_value() if settings.secret else token_urlsafe(32)
     store = KeyStore(database.unit_of_work(actor="service"))
     last_used = LastUsed(store.write_last_used)
@@ -39,6 +41,7 @@ def create_app(settings: Settings) -> FastAPI:
         cache_seconds=settings.key_cache_seconds,
         used=last_used.touch,
     )
+    idempotency = remembered_answers(settings, database, secret, metrics)
     key_service = key_services(settings, derive(secret, "keys"), keys)
 
     app = FastAPI(
@@ -48,7 +51,9 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        lifespan=lifespan(last_used),
+        # Asked three times per request whether OpenTelemetry is set up; logs and metrics are ours.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
+        lifespan=lifespan(last_used, Purge(idempotency)),
     )
     app.state.key_service = key_service
     app.state.last_used = last_used
@@ -59,6 +64,8 @@ def create_app(settings: Settings) -> FastAPI:
         cursors=Cursors(derive(secret, "cursors")),
         max_body_bytes=settings.max_body_bytes,
         keys=KeyCommands(key_service, database),
+        idempotency=idempotency,
+        is_key_required=settings.idempotency_required,
         state=State(metrics=metrics, checks=checks(database)),
     )
     install(
@@ -70,6 +77,23 @@ def create_app(settings: Settings) -> FastAPI:
         development=settings.environment != "production",
     )
     return app
+
+
+def watch_pools(metrics: Metrics, database: Database) -> None:
+    metrics.watch_pool(database.pool_status)
+    metrics.watch_pool(database.direct_status, "database_direct_pool")
+
+
+def remembered_answers(
+    settings: Settings, database: Database, secret: str, metrics: Metrics
+) -> Idempotency:
+    return Idempotency(
+        database,
+        IdempotencyKey,
+        secret=derive(secret, "idempotency"),
+        seconds=settings.idempotency_seconds,
+        told=metrics.count_idempotency,
+    )
 
 
 def key_services(
@@ -94,14 +118,15 @@ def checks(database: Database) -> dict[str, Check]:
     }
 
 
-def lifespan(last_used: LastUsed) -> Lifespan[FastAPI]:
+def lifespan(last_used: LastUsed, purge: Purge) -> Lifespan[FastAPI]:
     @asynccontextmanager
     async def run(_: FastAPI) -> AsyncIterator[None]:
-        writing = asyncio.create_task(last_used.run())
+        tasks = [asyncio.create_task(work.run()) for work in (last_used, purge)]
         yield
-        writing.cancel()
-        with suppress(asyncio.CancelledError):
-            await writing
+        for task in tasks:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
         await last_used.flush()
 
     return run

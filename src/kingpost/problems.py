@@ -10,6 +10,7 @@
     ├── MethodNotAllowed           405  method-not-allowed
     ├── RequestTimeout             408  request-timeout
     ├── Conflict                   409  conflict
+    ├── PreconditionFailed         412  precondition-failed
     ├── ContentTooLarge            413  content-too-large
     ├── UriTooLong                 414  uri-too-long
     ├── UnsupportedMediaType       415  unsupported-media-type
@@ -17,6 +18,7 @@
     │   ├── UnknownField           422  unknown-field
     │   ├── UnknownParameter       422  unknown-parameter
     │   └── InvalidReference       422  invalid-reference
+    ├── PreconditionRequired       428  precondition-required
     ├── HeaderTooLarge             431  header-too-large
     ├── MethodNotImplemented       501  method-not-implemented
     └── Unavailable                503  unavailable, always with Retry-After
@@ -95,12 +97,8 @@ class Problem(Exception):
             "title": self.title,
             "status": self.status,
         }
-        if self.detail is not None:
-            members["detail"] = self.detail
-        if instance is not None:
-            members["instance"] = instance
-        if request_id is not None:
-            members["request_id"] = request_id
+        given = {"detail": self.detail, "instance": instance, "request_id": request_id}
+        members |= {name: value for name, value in given.items() if value is not None}
         if self.errors:
             members["errors"] = [
                 {"pointer": e.pointer, "code": e.code, "detail": e.detail} for e in self.errors
@@ -178,6 +176,14 @@ class Conflict(Problem):
     title = "The request conflicts with what is there"
 
 
+class PreconditionFailed(Problem):
+    """The resource is not in the state that `If-Match` asks for."""
+
+    status = 412
+    slug = "precondition-failed"
+    title = "The resource has changed"
+
+
 class ContentTooLarge(Problem):
     """The body is larger than the limit."""
 
@@ -229,6 +235,14 @@ class InvalidReference(Invalid):
 
     slug = "invalid-reference"
     title = "The input refers to something that does not exist"
+
+
+class PreconditionRequired(Problem):
+    """The request changes something and does not say what state it knows (RFC 6585 section 3)."""
+
+    status = 428
+    slug = "precondition-required"
+    title = "If-Match is required"
 
 
 class HeaderTooLarge(Problem):

@@ -72,8 +72,20 @@ class ServiceSettings(BaseModel):
     shutdown_timeout: Seconds = Field(
         25.0, gt=0, le=600, description="then: time for requests in flight to finish"
     )
+    workers: int = Field(1, ge=1, le=256, description="processes that serve the same port")
+    worker_timeout: Seconds = Field(
+        30.0, ge=2, le=600, description="a worker that is blocked for longer is replaced"
+    )
+    handover: str | None = Field(
+        None, description="path of a Unix socket: the next `serve` takes the ports over through it"
+    )
 
-    pool_size: int = Field(10, ge=1, le=1000, description="database connections per process")
+    pool_size: int = Field(
+        10, ge=1, le=1000, description="database connections per process, for transactions"
+    )
+    direct_pool_size: int = Field(
+        8, ge=1, le=1000, description="further ones, for reads and creates of a single row"
+    )
     transaction_attempts: int = Field(
         4, ge=1, le=10, description="runs of a use case on serialization failure or deadlock"
     )
@@ -81,6 +93,10 @@ class ServiceSettings(BaseModel):
     key_cache_seconds: Seconds = Field(
         5.0, ge=0, le=300, description="a key revoked elsewhere lives on for at most so long"
     )
+    idempotency_seconds: Seconds = Field(
+        86400.0, gt=0, le=31_536_000, description="an answer is remembered by its key for so long"
+    )
+    idempotency_required: bool = Field(False, description="every POST must have an Idempotency-Key")
     max_body_bytes: int = Field(1_048_576, ge=1024, description="largest request body")
     max_header_bytes: int = Field(32_768, ge=1024, description="largest header section")
     max_headers: int = Field(100, ge=10, description="most header lines")
@@ -135,6 +151,7 @@ class ServiceSettings(BaseModel):
             url=self.database_url.get_secret_value(),
             pooler=self.database_pooler,
             pool_size=self.pool_size,
+            direct_pool_size=self.direct_pool_size,
             acquire_timeout=self.acquire_timeout,
             connect_timeout=self.connect_timeout,
             statement_timeout=self.statement_timeout,

@@ -81,7 +81,7 @@ def test_a_generated_client_drives_every_operation(generated: GeneratedClient) -
     use_posts(generated, user)
     use_keys(generated)
     use_audit(generated, user)
-    generated.call("delete_user", 204, None, user.id)
+    generated.call("delete_user", 204, None, user.id, if_match="*")
     problem = generated.call("get_user", 404, "Problem", user.id)
 
     assert problem.type_ == "/problems/not-found"
@@ -95,7 +95,9 @@ def use_users(generated: GeneratedClient) -> Any:
 
     user = call("create_user", 201, "UserRead", body=new)
     taken = call("create_user", 409, "Problem", body=new)
-    changed = call("update_user", 200, "UserRead", user.id, body=models.UserUpdate(name=None))
+    changed = call(
+        "update_user", 200, "UserRead", user.id, body=models.UserUpdate(name=None), if_match="*"
+    )
     page = call("list_users", 200, "PageOfUserRead", email=email, is_active=True, limit=1)
 
     assert isinstance(user.id, UUID)
@@ -113,7 +115,7 @@ def use_posts(generated: GeneratedClient, user: Any) -> None:
     post = call("create_post", 201, "PostRead", body=new)
     batch = call("create_posts", 201, "PostBatchRead", body=models.PostBatch(items=[new, new]))
     title = models.PostUpdate(title="On looms")
-    changed = call("update_post", 200, "PostRead", post.id, body=title)
+    changed = call("update_post", 200, "PostRead", post.id, body=title, if_match="*")
     first = call("list_posts", 200, "PageOfPostRead", author_id=user.id, limit=2)
     second = call(
         "list_posts", 200, "PageOfPostRead", author_id=user.id, limit=2, cursor=first.next_
@@ -131,7 +133,7 @@ def use_posts(generated: GeneratedClient, user: Any) -> None:
     assert len(call("list_posts_of_user", 200, "PageOfPostRead", user.id).items) == 3
     assert len(full.posts) == 3
     assert call("get_post", 200, "PostRead", post.id) == changed
-    call("delete_post", 204, None, post.id)
+    call("delete_post", 204, None, post.id, if_match="*")
     call("get_post", 404, "Problem", post.id)
 
 

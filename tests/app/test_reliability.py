@@ -76,7 +76,7 @@ def is_busy(answer: httpx.Response, why: str) -> bool:
 
 
 async def test_killed_connections_in_the_pool_cost_the_client_nothing(start: Start) -> None:
-    server = start(APP_POOL_SIZE=5)
+    server = start(APP_POOL_SIZE=5, APP_DIRECT_POOL_SIZE=5)
     async with client_of(server) as http:
         for number in range(3):
             filled = await asyncio.gather(*(http.get(USERS) for _ in range(10)))
@@ -93,7 +93,7 @@ async def test_killed_connections_in_the_pool_cost_the_client_nothing(start: Sta
 
 
 async def test_an_empty_pool_is_503_within_the_acquire_timeout(start: Start) -> None:
-    server = start(APP_POOL_SIZE=1, APP_ACQUIRE_TIMEOUT=0.2)
+    server = start(APP_DIRECT_POOL_SIZE=1, APP_ACQUIRE_TIMEOUT=0.2)
     async with client_of(server) as http:
         async with locked(server):
             waiting = asyncio.create_task(http.get(USERS))

@@ -1,5 +1,6 @@
 """Where things are, and what files may not have in them."""
 
+import json
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,6 +18,7 @@ EXPLAINED = re.compile(
     r"|pragma:\s*no cover)\s*(?:-|#|\u2013|:)\s*\S.{7,}"
 )
 OF_A_MACHINE = re.compile(r"/(?:root|home|Users)/\w+|\w+\.(?:pypi|pythonhosted)\.org|\bpypi\.org")
+INSTALLED = {".venv", "node_modules"}
 UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
 
 
@@ -31,7 +33,8 @@ def unexplained(text: str) -> list[str]:
 def our_files(*patterns: str) -> Iterable[Path]:
     for folder in (SRC, ROOT / "tests", ROOT / "scripts", ROOT / "benchmarks"):
         for pattern in patterns:
-            yield from folder.rglob(pattern)
+            found = folder.rglob(pattern)
+            yield from (file for file in found if not INSTALLED.intersection(file.parts))
 
 
 def test_a_noun_has_the_same_file_name_in_every_layer() -> None:
@@ -138,14 +141,23 @@ def test_a_place_on_a_machine_is_seen(text: str) -> None:
 
 
 def test_the_lock_has_hashes_and_no_address_of_an_index() -> None:
-    locks = sorted(ROOT.glob("requirements*.txt")) + sorted(ROOT.glob("requirements*.lock"))
-    packages = [line for lock in locks for line in lock.read_text().splitlines() if "==" in line]
+    locks = [ROOT / "requirements.lock", ROOT / "benchmarks/requirements.lock"]
 
-    assert locks
-    assert packages
     for lock in locks:
-        assert not INDEX_ADDRESS.search(lock.read_text()), f"{lock.name} names an index"
-        assert lock.read_text().count("--hash=sha256:") >= len(packages), f"{lock.name}: no hashes"
+        packages = [line for line in lock.read_text().splitlines() if "==" in line]
+        assert packages
+        assert not INDEX_ADDRESS.search(lock.read_text()), f"{lock} names an index"
+        assert lock.read_text().count("--hash=sha256:") >= len(packages), f"{lock}: no hashes"
+
+
+def test_the_locks_of_npm_have_hashes_and_no_address_of_a_registry() -> None:
+    locks = sorted((ROOT / "benchmarks/service/peers").glob("*/package-lock.json"))
+    packages = [json.loads(lock.read_text())["packages"] for lock in locks]
+
+    assert packages
+    for name, package in (item for found in packages for item in found.items() if item[0]):
+        assert "resolved" not in package, f"{name} names a registry"
+        assert package["integrity"].startswith("sha512-"), f"{name}: no hash"
 
 
 @pytest.mark.parametrize("line", ["--index-url x", "-i x", "a @ https://example.org/a.whl"])

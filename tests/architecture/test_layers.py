@@ -22,6 +22,8 @@ BREACHES = [
     ("database-layer", "kingpost/database/example.py", "import pydantic"),
     ("database-layer", "kingpost/pagination/example.py", "from fastapi import Query"),
     ("database-layer", "kingpost/database/example.py", "import kingpost.settings"),
+    ("projection", "kingpost/projection/example.py", "from kingpost.http import Schema"),
+    ("projection", "kingpost/projection/example.py", "import starlette.requests"),
 ]
 
 

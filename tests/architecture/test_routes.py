@@ -10,6 +10,8 @@ from fastapi import APIRouter, Depends, FastAPI
 from fastapi.routing import APIRoute, iter_route_contexts
 from tests.architecture.source import sources
 
+from kingpost.http.idempotent import idempotent_mark
+from kingpost.http.preconditions import if_match
 from kingpost.http.security import needs, walk
 from kingpost.project import Project
 from kingpost.security import Principal
@@ -170,3 +172,54 @@ def app_with(router: APIRouter) -> FastAPI:
     app = FastAPI()
     app.include_router(router)
     return app
+
+
+def unconditional(app: FastAPI) -> list[str]:
+    """Changes that do not ask which state of the thing the client knows."""
+    return [
+        f"{method} {route.path}: take match: IfMatch, and check it on the locked row"
+        for route in routes(app)
+        for method in sorted({"PATCH", "DELETE"} & set(route.methods or ()))
+        if not any(node.call is if_match for node in walk(route.dependant))
+    ]
+
+
+def test_every_patch_and_delete_needs_if_match(service: FastAPI) -> None:
+    assert not unconditional(service)
+
+
+def test_a_delete_without_if_match_is_noticed() -> None:
+    app, router = FastAPI(), APIRouter()
+    router.add_api_route("/x/{n}", lambda n: n, methods=["DELETE"])
+    app.include_router(router)
+
+    assert len(unconditional(app)) == 1
+
+
+def test_the_api_reference_shows_if_match_as_needed(service: FastAPI) -> None:
+    changes = [
+        operation for name, operation in operations(service) if name.startswith(("PATCH", "DELETE"))
+    ]
+
+    assert changes
+    for operation in changes:
+        [header] = [one for one in operation["parameters"] if one["name"] == "If-Match"]
+        assert header["required"]
+        assert {"412", "428"} <= set(operation["responses"])
+
+
+def test_every_post_honours_an_idempotency_key(service: FastAPI) -> None:
+    contexts = list(iter_route_contexts(service.routes))
+    posts = [context for context in contexts if "POST" in (context.methods or ())]
+    without = [c.path for c in posts if idempotent_mark(c.dependant) is None]
+
+    assert posts
+    assert not without
+
+
+def test_the_document_shows_the_idempotency_key_of_every_post(service: FastAPI) -> None:
+    for name, operation in operations(service):
+        headers = {p["name"] for p in operation.get("parameters", ()) if p["in"] == "header"}
+        assert ("Idempotency-Key" in headers) == name.startswith("POST "), name
+        if "Idempotency-Key" in headers:
+            assert {"400", "409", "422"} <= set(operation["responses"])

@@ -29,6 +29,8 @@ def test_the_row_says_the_default_and_what_is_allowed(name: str) -> None:
 def default(field: FieldInfo) -> str:
     if field.default is None:
         return "\N{EN DASH}"
+    if isinstance(field.default, bool):
+        return f"`{str(field.default).lower()}`"
     number = isinstance(field.default, float)
     return f"`{field.default:g}`" if number else f"`{field.default}`"
 
@@ -38,7 +40,7 @@ def allowed(field: FieldInfo) -> str:
     options = get_args(field.annotation)
     if all(isinstance(option, str) for option in options) and options:
         return ", ".join(f"`{option}`" for option in options)
-    if bool in options:
+    if bool in options or field.annotation is bool:
         return "`true`, `false`"
     if MinLen in found:
         return f"text, {found[MinLen].min_length} characters or more"

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from tests.architecture.source import ROOT
 
 from kingpost import problems
+from kingpost.idempotency import problems as keyed
 from kingpost.problems import Problem
 from kingpost.server.operations import NotReady
 
@@ -24,6 +25,7 @@ def test_every_problem_has_its_row_and_no_other_has_one() -> None:
     listed = {(slug, int(status), name) for slug, status, name, _, _ in ROW.findall(PAGE)}
 
     assert NotReady in kinds(Problem)
+    assert keyed.IdempotencyInFlight in kinds(Problem)
     assert listed == {(kind.slug, kind.status, kind.__name__) for kind in kinds(Problem)}
 
 
@@ -34,6 +36,10 @@ def test_every_slug_is_one_problem() -> None:
 
 
 def test_the_tree_in_the_docstring_has_no_leaf_too_many() -> None:
-    drawn = set(re.findall(r"(?:── |^    )([A-Z]\w+) +\d{3}", problems.__doc__ or "", re.MULTILINE))
+    drawn = set(
+        re.findall(
+            r"(?:── |^    )([A-Z]\w+) +\d{3}", f"{problems.__doc__}{keyed.__doc__}", re.MULTILINE
+        )
+    )
 
     assert drawn == {kind.__name__ for kind in kinds(Problem)} - {"NotReady"}

@@ -67,6 +67,7 @@ async def open_library(counts: Counts) -> AsyncIterator[Open]:
     yield open_one
     for database in opened:
         await until(lambda database=database: database.pool_status().in_use == 0)
+        await until(lambda database=database: database.direct_status().in_use == 0)
         await database.close()
 
 

@@ -26,12 +26,17 @@ class Proxy:
             .render_as_string(hide_password=False)
         )
         self.round_trips: list[bytes] = []
+        self.commit = COMMIT
+        """What the proxy takes for one; of a single statement, say a value that only it has."""
         self.commits = 0
         self.at_commit: Literal["forward", "lose request", "lose reply", "hold reply"] = "forward"
         self.reply_held = asyncio.Event()
         self.reply_released = asyncio.Event()
         self._flowing = asyncio.Event()
         self._flowing.set()
+        self.answer_held = asyncio.Event()
+        self._answering = asyncio.Event()
+        self._answering.set()
         self._writers: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -40,6 +45,14 @@ class Proxy:
 
     def thaw(self) -> None:
         self._flowing.set()
+
+    def hold_answers(self) -> None:
+        """Questions go through; `answer_held` is set when the first answer has come."""
+        self.answer_held.clear()
+        self._answering.clear()
+
+    def let_answers_go(self) -> None:
+        self._answering.set()
 
     def cut(self) -> None:
         for writer in self._writers:
@@ -66,6 +79,7 @@ class Proxy:
             yield self
         finally:
             self.thaw()
+            self.let_answers_go()
             self.reply_released.set()
             listening.close()
             self.cut()
@@ -117,7 +131,7 @@ class _Link:
                 self.proxy.round_trips.append(b"")
             self.waiting = True
             self.proxy.round_trips[-1] += data
-            if COMMIT.search(data):
+            if self.proxy.commit.search(data):
                 self.proxy.commits += 1
                 self.committing = self.proxy.at_commit != "forward"
                 if self.proxy.at_commit == "lose request":
@@ -127,6 +141,9 @@ class _Link:
     async def _downstream(self) -> None:
         while data := await self.server.read(65536):
             await self.proxy._flowing.wait()
+            if not self.proxy._answering.is_set():
+                self.proxy.answer_held.set()
+                await self.proxy._answering.wait()
             if self.committing and self.proxy.at_commit == "lose reply":
                 return
             if self.committing and self.proxy.at_commit == "hold reply":

@@ -1,35 +1,32 @@
-from sqlalchemy import Select, select
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import Text, Uuid, bindparam, cast
 
 from app.db.models import AuditEntry
 from app.schemas.audit import AuditFilter, AuditRead
+from kingpost.database import Reads
 from kingpost.http import PageRead, Paging
 from kingpost.pagination import Key
+from kingpost.projection import Document, Listing, Projection
 
-NEWEST_FIRST = (
-    Key(AuditEntry.at, "at", descending=True),
-    Key(AuditEntry.id, "id", descending=True),
+NEWEST = Listing(
+    Projection(AuditRead, AuditEntry),
+    order=(
+        Key(AuditEntry.at, "at", descending=True),
+        Key(AuditEntry.id, "id", descending=True),
+    ),
+    filters=AuditFilter,
+    where={
+        "entity": AuditEntry.entity == bindparam("entity"),
+        "entity_id": AuditEntry.entity_id == cast(bindparam("entity_id", type_=Uuid), Text),
+        "actor": AuditEntry.actor == bindparam("actor"),
+        "since": AuditEntry.at >= bindparam("since"),
+        "until": AuditEntry.at < bindparam("until"),
+    },
 )
 
 
-class AuditRepository:
-    def __init__(self, session: AsyncSession) -> None:
-        self.session = session
+class AuditReader:
+    def __init__(self, reads: Reads) -> None:
+        self.reads = reads
 
-    async def page(self, filters: AuditFilter, paging: Paging) -> PageRead[AuditRead]:
-        return await paging.fetch(self.session, filtered(filters), NEWEST_FIRST, AuditRead)
-
-
-def filtered(filters: AuditFilter) -> Select[AuditEntry]:
-    entries = select(AuditEntry)
-    if filters.entity is not None:
-        entries = entries.where(AuditEntry.entity == filters.entity)
-    if filters.entity_id is not None:
-        entries = entries.where(AuditEntry.entity_id == str(filters.entity_id))
-    if filters.actor is not None:
-        entries = entries.where(AuditEntry.actor == filters.actor)
-    if filters.since is not None:
-        entries = entries.where(AuditEntry.at >= filters.since)
-    if filters.until is not None:
-        entries = entries.where(AuditEntry.at < filters.until)
-    return entries
+    async def page(self, filters: AuditFilter, paging: Paging) -> Document[PageRead[AuditRead]]:
+        return await paging.documents(self.reads, NEWEST, filters)

@@ -2,30 +2,50 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import DateTime, Uuid, column, func, select, update, values
+from sqlalchemy import DateTime, Uuid, bindparam, column, func, select, update, values
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.models import ApiKey
 from app.errors import KeyNotFound
 from app.schemas.keys import KeyRead
+from kingpost.database import Query, Reads
 from kingpost.http import PageRead, Paging
 from kingpost.pagination import Key
+from kingpost.projection import Document, Listing, Lookup, Projection
+from kingpost.security import StoredKey
 
-NEWEST_FIRST = (Key(ApiKey.id, "id", descending=True),)
+KEY = Projection(KeyRead, ApiKey)
+BY_ID = Lookup(KEY, ApiKey.id)
+STORED = Query(
+    select(ApiKey.id, ApiKey.key_hash, ApiKey.scopes, ApiKey.expires_at, ApiKey.revoked_at).where(
+        ApiKey.id == bindparam("id")
+    )
+)
+NEWEST = Listing(KEY, order=(Key(ApiKey.id, "id", descending=True),))
+
+
+class KeyReader:
+    def __init__(self, reads: Reads) -> None:
+        self.reads = reads
+
+    async def get(self, key_id: UUID) -> Document[KeyRead]:
+        key = await BY_ID.find(self.reads, key_id)
+        if key is None:
+            raise KeyNotFound(key_id)
+        return key
+
+    async def stored(self, key_id: UUID) -> StoredKey | None:
+        for row in await self.reads.fetch(STORED, {"id": key_id}):
+            return StoredKey(row[0], row[1], frozenset(row[2]), row[3], row[4])
+        return None
+
+    async def page(self, paging: Paging) -> Document[PageRead[KeyRead]]:
+        return await paging.documents(self.reads, NEWEST)
 
 
 class KeyRepository:
     def __init__(self, session: AsyncSession) -> None:
         self.session = session
-
-    async def find(self, key_id: UUID) -> ApiKey | None:
-        return await self.session.scalar(select(ApiKey).where(ApiKey.id == key_id))
-
-    async def get(self, key_id: UUID) -> ApiKey:
-        key = await self.find(key_id)
-        if key is None:
-            raise KeyNotFound(key_id)
-        return key
 
     async def get_for_update(self, key_id: UUID) -> ApiKey:
         key = await self.session.scalar(select(ApiKey).where(ApiKey.id == key_id).with_for_update())
@@ -35,9 +55,6 @@ class KeyRepository:
 
     async def all(self) -> Sequence[ApiKey]:
         return (await self.session.scalars(select(ApiKey).order_by(ApiKey.id.desc()))).all()
-
-    async def page(self, paging: Paging) -> PageRead[KeyRead]:
-        return await paging.fetch(self.session, select(ApiKey), NEWEST_FIRST, KeyRead)
 
     async def add(self, key: ApiKey) -> ApiKey:
         self.session.add(key)

@@ -1,41 +1,85 @@
 from collections.abc import Iterable, Sequence
+from functools import partial
 from uuid import UUID
 
-from sqlalchemy import Double, Select, cast, func, select
+from sqlalchemy import Double, String, Uuid, bindparam, cast, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import joinedload
-from sqlalchemy.sql.functions import Function
 
 from app.db.models import Post, User
 from app.errors import PostNotFound
+from app.repositories.users import UserReader
 from app.schemas.posts import PostFilter, PostRead
+from kingpost.database import Reads
 from kingpost.http import PageRead, Paging
 from kingpost.pagination import Key
+from kingpost.projection import Document, Listing, Lookup, Projection
 
-NEWEST_FIRST = (
-    Key(Post.created_at, "created_at", descending=True),
-    Key(Post.id, "id", descending=True),
+SEARCH = func.websearch_to_tsquery("english", bindparam("q", type_=String))
+# Single precision would not come back equal from the cursor on every driver.
+RANK = cast(func.ts_rank(Post.search, SEARCH), Double)
+# With (SELECT $1) PostgreSQL plans for any author. If it saw that this one wrote a tenth of all
+# posts, it would walk through everybody's, and to the end when his are old.
+AUTHOR = select(bindparam("author_id", type_=Uuid)).scalar_subquery()
+WHERE = {
+    "author_id": Post.author_id == AUTHOR,
+    "created_since": Post.created_at >= bindparam("created_since"),
+    "created_until": Post.created_at < bindparam("created_until"),
+    "q": Post.search.op("@@")(SEARCH),
+}
+
+POST = Projection(PostRead, Post)
+BY_ID = Lookup(POST, Post.id)
+NEWEST = Listing(
+    POST,
+    order=(
+        Key(Post.created_at, "created_at", descending=True),
+        Key(Post.id, "id", descending=True),
+    ),
+    filters=PostFilter,
+    where=WHERE,
 )
+BEST_MATCH = Listing(
+    POST,
+    order=(Key(RANK, "rank", descending=True), Key(Post.id, "id", descending=True)),
+    filters=PostFilter,
+    where=WHERE,
+)
+
+
+class PostReader:
+    def __init__(self, reads: Reads) -> None:
+        self.reads = reads
+
+    async def get(self, post_id: UUID) -> Document[PostRead]:
+        post = await BY_ID.find(self.reads, post_id)
+        if post is None:
+            raise PostNotFound(post_id)
+        return post
+
+    async def page(self, filters: PostFilter, paging: Paging) -> Document[PageRead[PostRead]]:
+        listing = NEWEST if filters.q is None else BEST_MATCH
+        return await paging.documents(self.reads, listing, filters)
+
+    async def page_of_user(self, user_id: UUID, paging: Paging) -> Document[PageRead[PostRead]]:
+        user = partial(UserReader(self.reads).get, user_id)  # an empty page: is there a user?
+        filters = PostFilter(author_id=user_id)
+        return await paging.documents(self.reads, NEWEST, filters, if_empty=user)
 
 
 class PostRepository:
     def __init__(self, session: AsyncSession) -> None:
         self.session = session
 
-    async def get(self, post_id: UUID) -> Post:
-        return self._found(post_id, await self.session.scalar(by_id(post_id)))
-
     async def get_for_update(self, post_id: UUID) -> Post:
-        locked = by_id(post_id).with_for_update(of=Post)
-        return self._found(post_id, await self.session.scalar(locked))
-
-    async def page(self, filters: PostFilter, paging: Paging) -> PageRead[PostRead]:
-        return await paging.fetch(self.session, filtered(filters), order(filters), PostRead)
-
-    async def add(self, post: Post) -> Post:
-        self.session.add(post)
-        await self.session.flush()
-        await self.session.refresh(post, ["author"])
+        post = await self.session.scalar(
+            select(Post)
+            .where(Post.id == post_id)
+            .options(joinedload(Post.author, innerjoin=True))
+            .with_for_update(of=Post)
+        )
+        if post is None:
+            raise PostNotFound(post_id)
         return post
 
     async def add_all(self, posts: Sequence[Post]) -> Sequence[Post]:
@@ -46,38 +90,3 @@ class PostRepository:
     async def authors(self, ids: Iterable[UUID]) -> dict[UUID, User]:
         found = await self.session.scalars(select(User).where(User.id.in_(set(ids))))
         return {user.id: user for user in found}
-
-    @staticmethod
-    def _found(post_id: UUID, post: Post | None) -> Post:
-        if post is None:
-            raise PostNotFound(post_id)
-        return post
-
-
-def by_id(post_id: UUID) -> Select[Post]:
-    return select(Post).where(Post.id == post_id).options(joinedload(Post.author, innerjoin=True))
-
-
-def filtered(filters: PostFilter) -> Select[Post]:
-    posts = select(Post).options(joinedload(Post.author, innerjoin=True))
-    if filters.author_id is not None:
-        posts = posts.where(Post.author_id == filters.author_id)
-    if filters.created_since is not None:
-        posts = posts.where(Post.created_at >= filters.created_since)
-    if filters.created_until is not None:
-        posts = posts.where(Post.created_at < filters.created_until)
-    if filters.q is not None:
-        posts = posts.where(Post.search.op("@@")(search_query(filters.q)))
-    return posts
-
-
-def order(filters: PostFilter) -> Sequence[Key]:
-    if filters.q is None:
-        return NEWEST_FIRST
-    # Single precision would not come back equal from the cursor on every driver.
-    rank = cast(func.ts_rank(Post.search, search_query(filters.q)), Double)
-    return (Key(rank, "rank", descending=True), Key(Post.id, "id", descending=True))
-
-
-def search_query(q: str) -> Function[str]:
-    return func.websearch_to_tsquery("english", q)

@@ -1,17 +1,13 @@
-from sqlalchemy.ext.asyncio import AsyncSession
-
-from app.repositories.audit import AuditRepository
+from app.repositories.audit import AuditReader
 from app.schemas.audit import AuditFilter, AuditRead
-from kingpost.database import UnitOfWork, read_only
+from kingpost.database import UnitOfWork
 from kingpost.http import PageRead, Paging
+from kingpost.projection import Document
 
 
 class AuditService:
     def __init__(self, work: UnitOfWork) -> None:
         self.work = work
 
-    @read_only
-    async def page(
-        self, session: AsyncSession, filters: AuditFilter, paging: Paging
-    ) -> PageRead[AuditRead]:
-        return await AuditRepository(session).page(filters, paging)
+    async def page(self, filters: AuditFilter, paging: Paging) -> Document[PageRead[AuditRead]]:
+        return await AuditReader(self.work.reads).page(filters, paging)

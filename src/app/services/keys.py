@@ -8,12 +8,13 @@ from uuid_utils.compat import uuid7
 
 from app.db.models import ApiKey
 from app.errors import KeyEnded, KeyInUse
-from app.repositories.keys import KeyRepository
+from app.repositories.keys import KeyReader, KeyRepository
 from app.schemas.keys import WHOLE_SERVICE, KeyCreate, KeyCreated, KeyRead, KeyRotation
 from kingpost.database import Database, Transaction, UnitOfWork, read_only, transactional
 from kingpost.http import PageRead, Paging
 from kingpost.http.validation import field_error
 from kingpost.problems import Invalid
+from kingpost.projection import Document
 from kingpost.security import StoredKey, hash_key, new_key
 
 
@@ -38,13 +39,11 @@ class KeyService:
         expires_at = None if days is None else await keys.now() + timedelta(days=days)
         return await self._add(keys, new.name, sorted(set(new.scopes)), expires_at)
 
-    @read_only
-    async def get(self, session: AsyncSession, key_id: UUID) -> KeyRead:
-        return KeyRead.model_validate(await KeyRepository(session).get(key_id))
+    async def get(self, key_id: UUID) -> Document[KeyRead]:
+        return await KeyReader(self.work.reads).get(key_id)
 
-    @read_only
-    async def page(self, session: AsyncSession, paging: Paging) -> PageRead[KeyRead]:
-        return await KeyRepository(session).page(paging)
+    async def page(self, paging: Paging) -> Document[PageRead[KeyRead]]:
+        return await KeyReader(self.work.reads).page(paging)
 
     @read_only
     async def all(self, session: AsyncSession) -> Sequence[KeyRead]:
@@ -97,18 +96,8 @@ class KeyStore:
     def __init__(self, work: UnitOfWork) -> None:
         self.work = work
 
-    @read_only
-    async def find(self, session: AsyncSession, key_id: UUID) -> StoredKey | None:
-        key = await KeyRepository(session).find(key_id)
-        if key is None:
-            return None
-        return StoredKey(
-            id=key.id,
-            key_hash=key.key_hash,
-            scopes=frozenset(key.scopes),
-            expires_at=key.expires_at,
-            revoked_at=key.revoked_at,
-        )
+    async def find(self, key_id: UUID) -> StoredKey | None:
+        return await KeyReader(self.work.reads).stored(key_id)
 
     @transactional
     async def write_last_used(self, tx: Transaction, moments: Mapping[UUID, datetime]) -> None:

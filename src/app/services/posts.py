@@ -1,11 +1,8 @@
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from app.db.models import Post
 from app.errors import UnknownAuthors
-from app.repositories.posts import PostRepository
-from app.repositories.users import UserRepository
+from app.repositories.posts import POST, PostReader, PostRepository
 from app.schemas.posts import (
     PostBatch,
     PostBatchRead,
@@ -14,18 +11,17 @@ from app.schemas.posts import (
     PostRead,
     PostUpdate,
 )
-from kingpost.database import Transaction, UnitOfWork, read_only, transactional
-from kingpost.http import PageRead, Paging
+from kingpost.database import Transaction, UnitOfWork, transactional
+from kingpost.http import PageRead, Paging, Precondition
+from kingpost.projection import Document
 
 
 class PostService:
     def __init__(self, work: UnitOfWork) -> None:
         self.work = work
 
-    @transactional
-    async def create(self, tx: Transaction, new: PostCreate) -> PostRead:
-        post = await PostRepository(tx.session).add(Post(**new.model_dump()))
-        return PostRead.model_validate(post)
+    async def create(self, new: PostCreate) -> Document[PostRead]:
+        return await self.work.insert(Post(**new.model_dump()), show=POST)
 
     @transactional
     async def create_batch(self, tx: Transaction, batch: PostBatch) -> PostBatchRead:
@@ -42,34 +38,28 @@ class PostService:
         )
         return PostBatchRead(items=[PostRead.model_validate(post) for post in added])
 
-    @read_only
-    async def get(self, session: AsyncSession, post_id: UUID) -> PostRead:
-        return PostRead.model_validate(await PostRepository(session).get(post_id))
+    async def get(self, post_id: UUID) -> Document[PostRead]:
+        return await PostReader(self.work.reads).get(post_id)
 
-    @read_only
-    async def page(
-        self, session: AsyncSession, filters: PostFilter, paging: Paging
-    ) -> PageRead[PostRead]:
-        return await PostRepository(session).page(filters, paging)
+    async def page(self, filters: PostFilter, paging: Paging) -> Document[PageRead[PostRead]]:
+        return await PostReader(self.work.reads).page(filters, paging)
 
-    @read_only
-    async def list_of_user(
-        self, session: AsyncSession, user_id: UUID, paging: Paging
-    ) -> PageRead[PostRead]:
-        page = await PostRepository(session).page(PostFilter(author_id=user_id), paging)
-        if not page.items:
-            await UserRepository(session).get(user_id)
-        return page
+    async def list_of_user(self, user_id: UUID, paging: Paging) -> Document[PageRead[PostRead]]:
+        return await PostReader(self.work.reads).page_of_user(user_id, paging)
 
     @transactional
-    async def update(self, tx: Transaction, post_id: UUID, changes: PostUpdate) -> PostRead:
+    async def update(
+        self, tx: Transaction, post_id: UUID, changes: PostUpdate, match: Precondition
+    ) -> Document[PostRead]:
         post = await PostRepository(tx.session).get_for_update(post_id)
+        match.check(POST.etag(post))
         for field, value in changes.model_dump(exclude_unset=True).items():
             setattr(post, field, value)
         await tx.session.flush()
-        return PostRead.model_validate(post)
+        return POST.show(post)
 
     @transactional
-    async def delete(self, tx: Transaction, post_id: UUID) -> None:
+    async def delete(self, tx: Transaction, post_id: UUID, match: Precondition) -> None:
         post = await PostRepository(tx.session).get_for_update(post_id)
+        match.check(POST.etag(post))
         await tx.session.delete(post)

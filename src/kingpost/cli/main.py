@@ -32,6 +32,7 @@ _MODULES = {
     "serve": "serve",
     "db": "db",
     "keys": "keys",
+    "idempotency": "idempotency",
     "routes": "inspect",
     "openapi": "inspect",
     "config": "inspect",
@@ -46,7 +47,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: the arguments; by default those of the process.
 
     Returns:
-        The exit code: 0 done, 1 failed, 2 wrong arguments or settings.
+        The exit code: 0 done, 1 failed, 2 wrong arguments or settings; those of `db` are in
+        docs/command-line.md.
     """
     given = _spelled_out(sys.argv[1:] if argv is None else list(argv))
     try:
@@ -78,7 +80,7 @@ def _run(given: list[str]) -> int:
         if not isinstance(error, _expected()):
             raise
         print(f"kingpost: {_one_line(error)}", file=sys.stderr)
-        return 2 if isinstance(error, UsageError) else 1
+        return _exit_code(error)
     return code
 
 
@@ -99,20 +101,28 @@ def _expected() -> tuple[type[Exception], ...]:
 
     from kingpost.database import UrlError  # noqa: PLC0415 - slow to import
     from kingpost.embedded import EmbeddedError  # noqa: PLC0415 - slow to import
-    from kingpost.migrations.lock import MigrationLockError  # noqa: PLC0415 - slow to import
     from kingpost.problems import Problem  # noqa: PLC0415 - slow to import
     from kingpost.server import BindError  # noqa: PLC0415 - slow to import
+    from kingpost.server.workers import HandoverError, NoWorkerStarts  # noqa: PLC0415 - slow to import
 
     ours = (
         CommandError,
         ProjectError,
         EmbeddedError,
-        MigrationLockError,
         BindError,
+        HandoverError,
+        NoWorkerStarts,
         UrlError,
         Problem,
     )
     return (*ours, AlembicError, SQLAlchemyError, OSError)
+
+
+def _exit_code(error: Exception) -> int:
+    if isinstance(error, UsageError):
+        return 2
+    code: int = getattr(error, "exit_code", 1)  # of a migration that has stopped
+    return code
 
 
 def _parser(given: Sequence[str] = ()) -> argparse.ArgumentParser:

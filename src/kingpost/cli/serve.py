@@ -1,6 +1,7 @@
 """`kingpost serve`: the way to run in production. It changes nothing, it only checks and serves."""
 
 import asyncio
+from collections.abc import Set
 
 from sqlalchemy.exc import DBAPIError
 
@@ -9,6 +10,7 @@ from kingpost.cli.invocation import CommandError, Invocation, Subcommands
 from kingpost.migrations import revisions
 from kingpost.migrations.engine import migration_engine, unreachable
 from kingpost.project import Project
+from kingpost.server.workers import take
 from kingpost.settings import SettingsError
 
 
@@ -23,13 +25,16 @@ def run(invocation: Invocation) -> int:
     settings = invocation.settings
     if settings.database_url is None:
         raise SettingsError([f"{invocation.project.env_prefix}DATABASE_URL: needed by `serve`"])
-    sockets = serving.listen(settings, invocation.project.env_prefix)
-    check_revision(invocation.project, settings.database_url.get_secret_value())
-    return serving.serve(invocation.project, settings, sockets)
+    project, taken = invocation.project, take(settings.handover)
+    sockets = serving.listen(settings, project.env_prefix, taken)
+    check_revision(project, settings.database_url.get_secret_value())
+    if settings.workers > 1 or settings.handover is not None:
+        return serving.serve_supervised(project, settings, sockets, taken)
+    return serving.serve(project, settings, sockets)
 
 
 def check_revision(project: Project, url: str) -> None:
-    """Refuses a database that is at another revision than the code.
+    """Refuses a database that lacks a revision which the code needs; a contract may still come.
 
     Args:
         project: the service.
@@ -38,12 +43,13 @@ def check_revision(project: Project, url: str) -> None:
     Raises:
         CommandError: they differ, or the database cannot be reached.
     """
-    wanted, found = revisions.heads(project.migrations), current_revisions(project, url)
+    code, found = revisions.Code.read(project.migrations), current_revisions(project, url)
     refuse_unknown(project, found, "deploy the code that made it")
-    if wanted != found:
+    if missing := code.missing(found):
+        wanted = code.newest(missing)
         raise CommandError(
             f"the database is at revision {_names(found)}, this code needs {_names(wanted)}: "
-            "run `alembic upgrade head`"
+            "run `kingpost db upgrade`"
         )
 
 
@@ -91,5 +97,5 @@ async def _ask(url: str) -> set[str]:
         await engine.dispose()
 
 
-def _names(found: set[str]) -> str:
+def _names(found: Set[str]) -> str:
     return ", ".join(sorted(found)) or "(none)"

@@ -1,5 +1,6 @@
 """Binds the port and serves, with or without reload."""
 
+import gc
 import os
 import socket
 import threading
@@ -13,16 +14,20 @@ from uvicorn.supervisors import ChangeReload
 
 from kingpost.project import Project
 from kingpost.server import Server
-from kingpost.server.sockets import bind, port_of
+from kingpost.server.sockets import open_ports, port_of
+from kingpost.server.workers import Supervisor, Taken
 from kingpost.settings import ServiceSettings
 
 
-def listen(settings: ServiceSettings, prefix: str) -> list[socket.socket]:
+def listen(
+    settings: ServiceSettings, prefix: str, taken: Taken | None = None
+) -> list[socket.socket]:
     """Opens the service's ports, before anything else is started.
 
     Args:
         settings: host and ports; port 0 takes a free one.
         prefix: of the settings' names, for the message.
+        taken: the ports of the one that serves now.
 
     Returns:
         The listening sockets, the API's first.
@@ -30,10 +35,7 @@ def listen(settings: ServiceSettings, prefix: str) -> list[socket.socket]:
     Raises:
         BindError: a port is taken or cannot be used; the message is one line with the way out.
     """
-    sockets = [bind(settings.host, settings.port, setting=f"{prefix}PORT")]
-    if settings.ops_port is not None:
-        sockets.append(bind(settings.host, settings.ops_port, setting=f"{prefix}OPS_PORT"))
-    return sockets
+    return open_ports(settings, prefix, taken.sockets if taken else ())
 
 
 def address(settings: ServiceSettings, sockets: list[socket.socket]) -> str:
@@ -52,7 +54,7 @@ def address(settings: ServiceSettings, sockets: list[socket.socket]) -> str:
 
 
 def serve(project: Project, settings: ServiceSettings, sockets: list[socket.socket]) -> int:
-    """Serves until SIGTERM or SIGINT.
+    """Serves in this process until SIGTERM or SIGINT.
 
     Args:
         project: the service.
@@ -63,6 +65,30 @@ def serve(project: Project, settings: ServiceSettings, sockets: list[socket.sock
         The exit code.
     """
     Server(project.create_app(settings), settings=settings).run(sockets)
+    return 0
+
+
+def serve_supervised(
+    project: Project,
+    settings: ServiceSettings,
+    sockets: list[socket.socket],
+    taken: Taken | None = None,
+) -> int:
+    """Serves in processes of its own until SIGTERM or SIGINT, or until the next one takes over.
+
+    Args:
+        project: the service.
+        settings: complete ones, with a database.
+        sockets: the listening ones.
+        taken: where they come from, if they were taken over.
+
+    Returns:
+        The exit code.
+    """
+    project.create_app(settings)  # mistakes show before anything is started, imports are shared
+    gc.collect()
+    gc.freeze()
+    Supervisor(partial(project.create_app, settings), settings, sockets, taken).run()
     return 0
 
 

@@ -8,8 +8,10 @@ from kingpost.database.audit_sql import audit_protection_drop_sql, audit_protect
 from kingpost.database.constraints import ConstraintFields, ConstraintMap
 from kingpost.database.database import Database
 from kingpost.database.decorators import read_only, transactional
+from kingpost.database.direct import DirectPool
 from kingpost.database.drivers import column_name, constraint_name, sqlstate
 from kingpost.database.guards import SessionMisuse
+from kingpost.database.insert_sql import Shown
 from kingpost.database.models import (
     NAMING_CONVENTION,
     TimestampsMixin,
@@ -19,6 +21,8 @@ from kingpost.database.models import (
 )
 from kingpost.database.observer import DatabaseObserver
 from kingpost.database.options import DatabaseOptions, PoolStatus
+from kingpost.database.reads import Reads
+from kingpost.database.statements import KeyQuery, Query, Statement
 from kingpost.database.unit_of_work import Transaction, UnitOfWork
 from kingpost.database.url import UrlError, check_url
 
@@ -30,8 +34,14 @@ __all__ = [
     "Database",
     "DatabaseObserver",
     "DatabaseOptions",
+    "DirectPool",
+    "KeyQuery",
     "PoolStatus",
+    "Query",
+    "Reads",
     "SessionMisuse",
+    "Shown",
+    "Statement",
     "TimestampsMixin",
     "Transaction",
     "UnitOfWork",

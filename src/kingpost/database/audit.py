@@ -4,14 +4,16 @@ The rows are made from what the session flushed, so no use case can forget them.
 with `__audited__ = True` and names what must not be written down in `__audit_secret__`.
 """
 
+import json
 from collections.abc import Iterator
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import DateTime, LargeBinary, String, Table, func, inspect
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.engine import Connection
 from sqlalchemy.orm import InstanceState, Mapped, Mapper, Session, mapped_column
 from uuid_utils.compat import uuid7
 
@@ -51,8 +53,13 @@ def is_audited(model: type[Any]) -> bool:
     return bool(getattr(model, "__audited__", False))
 
 
-def shown_fields(mapper: Mapper[Any]) -> Iterator[str]:
+@lru_cache(maxsize=256)
+def shown_fields(mapper: Mapper[Any]) -> tuple[str, ...]:
     """The attributes that an audit row may show: no secrets, no bytes, nothing computed."""
+    return tuple(_shown_fields(mapper))
+
+
+def _shown_fields(mapper: Mapper[Any]) -> Iterator[str]:
     secret = getattr(mapper.class_, "__audit_secret__", ())
     for attribute in mapper.column_attrs:
         column: Any = attribute.columns[0]
@@ -61,26 +68,36 @@ def shown_fields(mapper: Mapper[Any]) -> Iterator[str]:
             yield attribute.key
 
 
+def who(actor: str | None, request_id: str | None) -> dict[str, str | None]:
+    """Who is written down.
+
+    Args:
+        actor: by default the actor of the request.
+        request_id: by default the id of the request.
+
+    Returns:
+        The columns `actor` and `request_id` of an audit row.
+    """
+    request = current_request.get()
+    return {
+        "actor": actor or (request.actor if request else None),
+        "request_id": request_id or (request.request_id if request else None),
+    }
+
+
 class Trail:
     """Collects what a session flushes, and writes it as audit rows before the COMMIT.
 
     Args:
-        session: the session of the transaction.
         model: the audit table, with the columns of `AuditEntryMixin`.
         actor: who is written down; by default the actor of the request.
         request_id: likewise; by default the id of the request.
     """
 
     def __init__(
-        self,
-        session: AsyncSession,
-        model: type[Any],
-        *,
-        actor: str | None = None,
-        request_id: str | None = None,
+        self, model: type[Any], *, actor: str | None = None, request_id: str | None = None
     ) -> None:
         self.table: Table = model.__table__
-        self._session = session
         self._actor = actor
         self._request_id = request_id
         self._entries: list[_Entry] = []
@@ -96,19 +113,25 @@ class Trail:
         for instance in session.deleted:
             self._add("delete", instance, _values(inspect(instance)))
 
-    async def write(self) -> None:
-        """Writes all that was noted as one statement; again if that led to another flush."""
-        while self._entries:
-            entries, self._entries = self._entries, []
-            await self._session.execute(insert_rows(self.table), {"entries": entries})
+    @property
+    def has_entries(self) -> bool:
+        """Whether there is anything to write."""
+        return bool(self._entries)
+
+    def write(self, connection: Connection) -> None:
+        """Writes all that was noted, as one statement.
+
+        Args:
+            connection: of the transaction.
+        """
+        entries, self._entries = json.dumps(self._entries), []
+        sql, is_positional = insert_rows(self.table, connection.dialect)
+        values: Any = (entries,) if is_positional else {"entries": entries}
+        connection.exec_driver_sql(sql, values)
 
     def who(self) -> dict[str, str | None]:
         """The columns `actor` and `request_id` of every row of this transaction."""
-        request = current_request.get()
-        return {
-            "actor": self._actor or (request.actor if request else None),
-            "request_id": self._request_id or (request.request_id if request else None),
-        }
+        return who(self._actor, self._request_id)
 
     def _add(self, action: str, instance: Any, changes: dict[str, Any]) -> None:
         if not is_audited(type(instance)):
@@ -137,12 +160,17 @@ def _values(state: InstanceState[Any]) -> dict[str, Any]:
 
 
 def _is_changed(state: InstanceState[Any]) -> bool:
-    return any(state.attrs[a.key].history.has_changes() for a in state.mapper.column_attrs)
+    return any(
+        attribute.key in state.committed_state and state.attrs[attribute.key].history.has_changes()
+        for attribute in state.mapper.column_attrs
+    )
 
 
 def _differences(state: InstanceState[Any]) -> dict[str, Any]:
     differences: dict[str, Any] = {}
     for field in shown_fields(state.mapper):
+        if field not in state.committed_state:  # was not set, so its history is empty
+            continue
         history = state.attrs[field].history
         if history.has_changes():
             old, new = (

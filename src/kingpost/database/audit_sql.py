@@ -22,6 +22,7 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.engine import Dialect
 
 _COLUMNS = ("id", "actor", "request_id", "action", "entity", "entity_id", "changes")
 
@@ -34,15 +35,22 @@ _UUID7 = (
 
 
 @lru_cache(maxsize=32)
-def insert_rows(audit: Table) -> Insert:
-    """One INSERT for any number of audit rows, always of the same text.
+def insert_rows(audit: Table, dialect: Dialect) -> tuple[str, bool]:
+    """One INSERT for any number of audit rows, compiled once instead of for each transaction.
 
     Args:
         audit: the audit table.
+        dialect: of the engine that sends it.
 
     Returns:
-        A statement with the parameter `entries`: a list of the rows as JSON objects.
+        SQL with the parameter `entries`, a JSON array of the rows as text; and whether the driver
+        takes its parameters by position.
     """
+    compiled = _insert_rows(audit).compile(dialect=dialect)
+    return str(compiled), bool(dialect.positional)
+
+
+def _insert_rows(audit: Table) -> Insert:
     entries = func.jsonb_to_recordset(bindparam("entries", type_=JSONB)).table_valued(
         column("id", Uuid),
         *(column(name, String) for name in _COLUMNS[1:-1]),

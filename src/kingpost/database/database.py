@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from kingpost.database.audit import Trail
 from kingpost.database.audit_guard import AuditGuard
 from kingpost.database.constraints import ConstraintMap
+from kingpost.database.direct import DirectPool
 from kingpost.database.engine import make_engine, pool_status, set_locally
 from kingpost.database.failures import lost_reason, translated
 from kingpost.database.guards import (
@@ -23,9 +24,11 @@ from kingpost.database.guards import (
     remember_failures,
     watch_writes,
 )
+from kingpost.database.insert_plan import InsertPlans
 from kingpost.database.nesting import refuse_nested
-from kingpost.database.observer import DatabaseObserver, observe
+from kingpost.database.observer import DatabaseObserver, Reporter, observe
 from kingpost.database.options import DatabaseOptions, PoolStatus
+from kingpost.database.reads import READ_ATTEMPTS, Reads
 from kingpost.database.retry import rerun
 from kingpost.database.unit_of_work import UnitOfWork
 from kingpost.problems import Unavailable
@@ -33,7 +36,7 @@ from kingpost.problems import Unavailable
 T = TypeVar("T")
 
 _LOG = logging.getLogger("kingpost.database")
-_READ_ATTEMPTS = 3
+_KEPT_FOR_READS = 2
 _STRAYS: set[asyncio.Task[None]] = set()
 
 
@@ -47,7 +50,13 @@ class Database:
         observer: is told about statements, re-runs and unknown outcomes.
 
     Attributes:
-        engine: for migrations and tools; a service uses `unit_of_work` and `read`.
+        engine: for migrations and tools; a service uses `unit_of_work`, `reads` and `read`.
+        direct: for statements without SQLAlchemy that are a transaction by themselves; None
+            behind PgBouncer.
+        reads: queries without the ORM, one round trip each.
+        inserts: the statements of `UnitOfWork.insert`.
+        insert_turns: one for each direct connection that inserts may have. They may wait for
+            locks, which a read never does, so some connections are kept for reads.
     """
 
     def __init__(
@@ -62,6 +71,11 @@ class Database:
         self.observer = observer or DatabaseObserver()
         self.constraints = ConstraintMap(metadata)
         self.engine = make_engine(options)
+        self._reporter = Reporter(self.observer, options.slow_statement)
+        self.direct = None if options.pooler == "pgbouncer" else DirectPool(options, self._reporter)
+        self.reads = Reads(self)
+        self.inserts = InsertPlans(None if audit is None else audit.__table__)
+        self.insert_turns = asyncio.Semaphore(max(1, options.direct_pool_size - _KEPT_FOR_READS))
         self._audit_model = audit
         self._prepare(self.engine)
         self._write_sessions = self._write_session_maker()
@@ -100,7 +114,7 @@ class Database:
         with translated(self.constraints):
             return await rerun(
                 lambda: self._read_once(use),
-                attempts=_READ_ATTEMPTS,
+                attempts=READ_ATTEMPTS,
                 reason=lost_reason,
                 observer=self.observer,
             )
@@ -122,24 +136,28 @@ class Database:
         await task
 
     async def close(self) -> None:
-        """Closes the pool. Connections in use are closed when they come back."""
+        """Closes the pools. Connections in use are closed when they come back."""
+        if self.direct is not None:
+            await self.direct.close()
         await self.engine.dispose()
 
     def pool_status(self) -> PoolStatus:
-        """The connections of this process right now."""
+        """The connections for transactions and sessions right now."""
         return pool_status(self.engine)
+
+    def direct_status(self) -> PoolStatus:
+        """The direct connections right now; none behind PgBouncer."""
+        return PoolStatus(0, 0, 0) if self.direct is None else self.direct.status()
 
     def write_session(self) -> AsyncSession:
         """A session for `UnitOfWork`, which alone may end it."""
         return self._write_sessions()
 
-    def audit_trail(
-        self, session: AsyncSession, actor: str | None, request_id: str | None
-    ) -> Trail | None:
-        """What records the changes of a session; None without an audit model."""
+    def audit_trail(self, actor: str | None, request_id: str | None) -> Trail | None:
+        """What records the changes of a transaction; None without an audit model."""
         if self._audit_model is None:
             return None
-        return Trail(session, self._audit_model, actor=actor, request_id=request_id)
+        return Trail(self._audit_model, actor=actor, request_id=request_id)
 
     async def _read_once(self, use: Callable[[AsyncSession], Awaitable[T]]) -> T:
         async with self._read_sessions() as session:
@@ -150,7 +168,7 @@ class Database:
             return result
 
     def _prepare(self, engine: AsyncEngine) -> None:
-        observe(engine.sync_engine, self.observer, self.options.slow_statement)
+        observe(engine.sync_engine, self._reporter)
         remember_failures(engine.sync_engine)
         if self.options.pooler == "pgbouncer":
             event.listen(engine.sync_engine, "begin", self._set_locally)

@@ -53,6 +53,17 @@ class ConnectionLost(Exception):
     """The connection was found dead before COMMIT was sent: the transaction is rolled back."""
 
 
+class StatementLost(Exception):
+    """A direct connection broke while it waited for an answer: nobody knows what was done."""
+
+
+class StalePlan(Exception):
+    """A prepared statement no longer fits the schema: nothing was done."""
+
+
+_LOST = (ConnectionLost, StatementLost, StalePlan)
+
+
 def rerun_reason(error: BaseException) -> str | None:
     """Why a transaction that failed before its COMMIT can simply be run again.
 
@@ -76,11 +87,15 @@ def lost_reason(error: BaseException) -> str | None:
     Returns:
         Its SQLSTATE, or None.
     """
-    if isinstance(error, ConnectionLost):
-        return LOST
-    if isinstance(error, DBAPIError) and error.connection_invalidated:
+    if isinstance(error, _LOST):
+        return drivers.sqlstate(error) or LOST
+    if _is_disconnect(error):
         return drivers.sqlstate(error) or LOST
     return None
+
+
+def _is_disconnect(error: BaseException) -> bool:
+    return isinstance(error, DBAPIError) and error.connection_invalidated
 
 
 @contextmanager
@@ -110,7 +125,7 @@ def translate(error: Exception, constraints: ConstraintMap) -> Problem | None:
     """The problem that a failure is told as.
 
     Args:
-        error: of SQLAlchemy, which hides both drivers.
+        error: of SQLAlchemy, or of a driver that was used directly.
         constraints: names of constraints to fields.
 
     Returns:
@@ -120,25 +135,25 @@ def translate(error: Exception, constraints: ConstraintMap) -> Problem | None:
         return Busy("all database connections are in use")
     if isinstance(error, StaleDataError):
         return Conflict("it was changed or deleted by somebody else at the same time")
-    if isinstance(error, ConnectionLost):
+    if isinstance(error, _LOST):
         return Unavailable("the connection to the database was lost")
-    if not isinstance(error, DBAPIError):
+    if not isinstance(error, DBAPIError) and not drivers.is_of_a_driver(error):
         return None
     state = drivers.sqlstate(error) or ""
     return _refused(state, error, constraints) or _passing(state, error)
 
 
-def _passing(state: str, error: DBAPIError) -> Problem | None:
+def _passing(state: str, error: Exception) -> Problem | None:
     if state in _BUSY:
         return Busy(_BUSY[state])
     if state in _UNAVAILABLE:
         return Unavailable(_UNAVAILABLE[state])
-    if state[:2] == "08" or state[:3] == "57P" or error.connection_invalidated:
+    if state[:2] == "08" or state[:3] == "57P" or _is_disconnect(error):
         return Unavailable("the connection to the database was lost")
     return None
 
 
-def _refused(state: str, error: DBAPIError, constraints: ConstraintMap) -> Problem | None:
+def _refused(state: str, error: Exception, constraints: ConstraintMap) -> Problem | None:
     if state[:2] == "23":
         constraint = constraints.find(drivers.constraint_name(error))
         return _violation(state, error, constraint)
@@ -147,7 +162,7 @@ def _refused(state: str, error: DBAPIError, constraints: ConstraintMap) -> Probl
     return None
 
 
-def _violation(state: str, error: DBAPIError, constraint: ConstraintFields | None) -> Problem:
+def _violation(state: str, error: Exception, constraint: ConstraintFields | None) -> Problem:
     fields = constraint.fields if constraint else ()
     if state == "23505":
         return _naming(Conflict, fields, "taken", "already taken")
@@ -169,13 +184,13 @@ def _naming(problem: type[Problem], fields: tuple[str, ...], code: str, state: s
     return problem(f"{' and '.join(fields) or 'a value'} {verb} {state}", errors=errors)
 
 
-def _is_still_referenced(error: DBAPIError, constraint: ConstraintFields | None) -> bool:
+def _is_still_referenced(error: Exception, constraint: ConstraintFields | None) -> bool:
     """Tells the two sides of 23503 apart; the server gives them the same code and names.
 
     The statement says it, unless the check was deferred or the statement is an UPDATE: then the
     columns that the DETAIL begins with do. They are names, so no language matters.
     """
-    verb = (error.statement or "").lstrip()[:6].upper()
+    verb = (getattr(error, "statement", None) or "").lstrip()[:6].upper()
     if verb in {"DELETE", "INSERT"} or constraint is None:
         return verb == "DELETE"
     named = (drivers.detail(error) or "").partition("(")[2].partition(")")[0]

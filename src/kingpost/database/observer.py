@@ -1,8 +1,9 @@
 """What the database layer tells about itself: statements, re-runs, unknown outcomes."""
 
 import logging
+from collections.abc import Callable
 from time import perf_counter
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine, ExceptionContext
@@ -37,24 +38,56 @@ class DatabaseObserver:
         """A COMMIT was sent and its answer never came."""
 
 
-def observe(engine: Engine, observer: DatabaseObserver, slow: float) -> None:
-    """Reports each statement of an engine and logs the slow ones, without their values.
+class Reporter:
+    """Tells everybody who wants to know about a statement: observer, request, log of slow ones.
+
+    Attributes:
+        watchers: of all statements of this process, called before one is sent; for tests.
+
+    Args:
+        observer: whom to tell.
+        slow: seconds from which a statement is logged, without its values.
+    """
+
+    watchers: ClassVar[list[Callable[[str], None]]] = []
+
+    def __init__(self, observer: DatabaseObserver, slow: float) -> None:
+        self._observer = observer
+        self._slow = slow
+
+    def sending(self, sql: str) -> None:
+        """A statement that SQLAlchemy knows nothing of is about to be sent."""
+        for watcher in self.watchers:
+            watcher(sql)
+
+    def answered(self, state: str | None, seconds: float, sql: str) -> None:
+        """A statement was answered; see `DatabaseObserver.statement`."""
+        request = current_request.get()
+        if request is not None:
+            request.statements += 1
+            request.database_seconds += seconds
+        self._observer.statement(state, seconds, sql)
+        if seconds >= self._slow and sql:
+            _SLOW.warning("a statement took %.3f s: %s", seconds, sql)
+
+
+def observe(engine: Engine, reporter: Reporter) -> None:
+    """Reports each statement of an engine.
 
     Args:
         engine: the engine to watch.
-        observer: whom to tell.
-        slow: seconds from which a statement is logged.
+        reporter: is told.
     """
 
     def started(connection: Connection, *_: Any) -> None:
         connection.info[_STARTED] = perf_counter()
 
     def ended(connection: Connection, _cursor: Any, sql: str, *_: Any) -> None:
-        _report(observer, slow, None, _seconds(connection), sql)
+        reporter.answered(None, _seconds(connection), sql)
 
     def failed(context: ExceptionContext) -> None:
         state = sqlstate(context.original_exception) or "unknown"
-        _report(observer, slow, state, _seconds(context.connection), context.statement or "")
+        reporter.answered(state, _seconds(context.connection), context.statement or "")
 
     event.listen(engine, "before_cursor_execute", started)
     event.listen(engine, "after_cursor_execute", ended)
@@ -66,15 +99,3 @@ def _seconds(connection: Connection | None) -> float:
         return 0.0
     started = connection.info.pop(_STARTED, None)
     return 0.0 if started is None else perf_counter() - started
-
-
-def _report(
-    observer: DatabaseObserver, slow: float, state: str | None, seconds: float, sql: str
-) -> None:
-    request = current_request.get()
-    if request is not None:
-        request.statements += 1
-        request.database_seconds += seconds
-    observer.statement(state, seconds, sql)
-    if seconds >= slow and sql:
-        _SLOW.warning("a statement took %.3f s: %s", seconds, sql)

@@ -12,7 +12,9 @@ class DatabaseOptions:
 
     Attributes:
         url: `postgresql+asyncpg://…` or `postgresql+psycopg://…`.
-        pool_size: connections per process; there is no overflow.
+        pool_size: connections per process for transactions; there is no overflow.
+        direct_pool_size: connections per process for statements that are a transaction by
+            themselves, such as reads.
         acquire_timeout: longest wait for a free connection.
         connect_timeout: limit of opening a new connection, its session settings included.
         statement_timeout: PostgreSQL cancels a statement that runs longer (57014).
@@ -26,6 +28,7 @@ class DatabaseOptions:
 
     url: str = field(repr=False)
     pool_size: int = 10
+    direct_pool_size: int = 8
     acquire_timeout: float = 1.0
     connect_timeout: float = 3.0
     statement_timeout: float = 5.0

@@ -1,10 +1,14 @@
 """Values of columns as values of JSON."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from enum import Enum
 from math import isfinite
 from typing import Any
+from uuid import UUID
+
+# The most frequent ones, by their exact type: an Enum may be a str as well.
+_FORMS: dict[type, Callable[[Any], Any]] = {str: str, int: int, bool: bool, UUID: str}
 
 
 def plain(value: object) -> Any:
@@ -17,6 +21,8 @@ def plain(value: object) -> Any:
         Timestamps in UTC and dates as ISO 8601; NUMERIC, UUID, NaN and the like as text;
         bytes as None.
     """
+    if (form := _FORMS.get(type(value))) is not None:
+        return form(value)
     if isinstance(value, Enum):
         return plain(value.value)
     if isinstance(value, Mapping):

@@ -1,31 +1,34 @@
 """One transaction per use case: begun, flushed, audited, committed, and only then answered."""
 
-import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import suppress
+from collections.abc import Awaitable, Callable
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import ColumnElement
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Session, SessionTransaction
 
-from kingpost.context import current_request
 from kingpost.database import drivers
-from kingpost.database.audit import Trail
+from kingpost.database.audit import Trail, who
 from kingpost.database.audit_guard import delete_where
-from kingpost.database.engine import is_dead
-from kingpost.database.failures import RERUN, ConnectionLost, rerun_reason, translated
-from kingpost.database.guards import SessionMisuse, WriteSession, swallowed_failure
-from kingpost.database.nesting import alone
+from kingpost.database.deferred import Claim, Deferred, deferred_commit
+from kingpost.database.ending import refuse_if_abandoned, to_its_end
+from kingpost.database.failures import RERUN, rerun_reason, translated
+from kingpost.database.guards import SessionMisuse, swallowed_failure
+from kingpost.database.insert import Transmission
+from kingpost.database.insert_plan import Who
+from kingpost.database.insert_sql import Shown
+from kingpost.database.nesting import alone, refuse_inside
+from kingpost.database.pending import Pending, close, write_session
+from kingpost.database.reads import Reads
 from kingpost.database.retry import rerun
-from kingpost.problems import DeadlineExceeded, OutcomeUnknown
 
 if TYPE_CHECKING:
     from kingpost.database.database import Database
 
 T = TypeVar("T")
+D = TypeVar("D")
 Hook = Callable[[], Awaitable[None] | None]
 
 _LOG = logging.getLogger("kingpost.database")
@@ -97,10 +100,17 @@ class UnitOfWork:
         self._actor = actor
         self._request_id = request_id
 
+    @property
+    def reads(self) -> Reads:
+        """Queries without the ORM; see `Database.reads`."""
+        return self.database.reads
+
     async def run(
         self, use: Callable[[Transaction], Awaitable[T]], *, isolation: str | None = None
     ) -> T:
         """Runs a use case in a transaction and commits it.
+
+        For a request with an Idempotency-Key the COMMIT waits for the answer (`Deferred`).
 
         On a serialization failure, a deadlock, a stale plan or a connection lost before COMMIT
         was sent, the whole use case is rolled back and run again.
@@ -119,6 +129,9 @@ class UnitOfWork:
             DeadlineExceeded: the deadline of the request passed before COMMIT.
             Problem: for every other failure of the database that is not a bug.
         """
+        deferred = deferred_commit.get()
+        if deferred is not None and deferred.is_for(self.database):
+            return await self._deferred(deferred, use, isolation)
         with translated(self.database.constraints):
             return await rerun(
                 lambda: self._attempt(use, isolation),
@@ -126,6 +139,47 @@ class UnitOfWork:
                 reason=rerun_reason,
                 observer=self.database.observer,
             )
+
+    async def insert(self, entity: object, *, show: Shown[D]) -> D:
+        """Inserts one new row with its audit row, and answers with what it looks like.
+
+        One statement does all that in one round trip, and is a transaction by itself. It does for
+        this row what `tx.session.add` would do. Refused are hooks on the model (`before_insert`),
+        related objects (give the foreign key), values given as SQL, and models in an inheritance.
+        The object stays as it is; hooks on sessions are not called.
+
+        The answer sees other tables as they were when the statement began.
+
+        Args:
+            entity: a new object of a mapped class.
+            show: what is answered, such as a `kingpost.projection.Projection`.
+
+        Returns:
+            The answer, after the commit.
+
+        Raises:
+            OutcomeUnknown: the statement was sent and its answer never came.
+            DeadlineExceeded: the deadline of the request passed before it was sent.
+            Problem: for every other failure of the database that is not a bug.
+            SessionMisuse: inside a transaction, or for what only a session can do.
+        """
+        refuse_inside()
+        database = self.database
+        insert, values = database.inserts.plan(entity, show, self._who)
+        direct = database.direct
+        deferred = deferred_commit.get()
+        if direct is None or (deferred is not None and deferred.is_for(database)):
+            rows = await self.run(lambda tx: insert.in_session(tx.session, values))
+        else:
+            statement = insert.compiled(direct.driver)
+            arguments = statement.arguments(values)
+            rows = await Transmission(database, direct, statement, arguments).run()
+        if not rows:
+            raise SessionMisuse(f"{type(entity).__name__} got no row: a trigger or rule dropped it")
+        return show.wrap(*rows[0])
+
+    def _who(self) -> Who:
+        return who(self._actor, self._request_id)
 
     async def read(self, use: Callable[[AsyncSession], Awaitable[T]]) -> T:
         """Runs a read without a transaction; see `Database.read`.
@@ -144,79 +198,76 @@ class UnitOfWork:
     async def _attempt(
         self, use: Callable[[Transaction], Awaitable[T]], isolation: str | None
     ) -> T:
-        _refuse_if_abandoned()
-        session = self.database.write_session()
+        result, pending = await self._carried_out(use, isolation, None)
+        await to_its_end(pending.commit())
+        return result
+
+    async def _deferred(
+        self,
+        deferred: Deferred,
+        use: Callable[[Transaction], Awaitable[T]],
+        isolation: str | None,
+    ) -> T:
+        """One run, whose COMMIT and whose further runs are left to whoever answers."""
+        refuse_inside()
+        deferred.start()
         try:
-            transaction = await self._begin(session, isolation)
-            trail = self.database.audit_trail(session, self._actor, self._request_id)
-            _sync(session).trail = trail
+            result, pending = await self._carried_out(use, isolation, deferred.claim)
+        except BaseException as error:
+            deferred.failed()
+            if rerun_reason(error) is not None:
+                raise
+            with translated(self.database.constraints):
+                raise
+        deferred.leave(pending)
+        return result
+
+    async def _carried_out(
+        self,
+        use: Callable[[Transaction], Awaitable[T]],
+        isolation: str | None,
+        claim: Claim | None,
+    ) -> tuple[T, Pending]:
+        refuse_if_abandoned()
+        session = self.database.write_session()
+        sync = write_session(session)
+        transaction = sync.begin()  # sends nothing; BEGIN comes with a statement
+        try:
+            if isolation is not None:
+                await session.connection(execution_options={"isolation_level": isolation})
+            trail = self.database.audit_trail(self._actor, self._request_id)
+            sync.trail = trail
+            if claim is not None:
+                await claim(session)
             tx = Transaction(session, trail)
             with alone():
                 result = await use(tx)
             await _complete(session, transaction, trail)
         except BaseException:
-            await _to_its_end(_close(session))
+            await to_its_end(close(session))
             raise
-        await _to_its_end(self._finish(session, transaction, tx))
-        return result
-
-    async def _begin(self, session: AsyncSession, isolation: str | None) -> AsyncSessionTransaction:
-        transaction = await session.begin()
-        if isolation is not None:
-            await session.connection(execution_options={"isolation_level": isolation})
-        return transaction
-
-    async def _finish(
-        self, session: AsyncSession, transaction: AsyncSessionTransaction, tx: Transaction
-    ) -> None:
-        try:
-            await self._commit(session, transaction)
-        finally:
-            await _close(session)
-        await tx.run_hooks()
-
-    async def _commit(self, session: AsyncSession, transaction: AsyncSessionTransaction) -> None:
-        connection = _sync(session).connection_in_use
-        if connection is None:
-            return
-        if is_dead(connection):
-            await session.invalidate()
-            raise ConnectionLost
-        request = current_request.get()
-        if request is not None:
-            request.committing = True
-        await self._send_commit(transaction)
-        if request is not None:
-            request.committing, request.committed = False, True
-
-    async def _send_commit(self, transaction: AsyncSessionTransaction) -> None:
-        try:
-            # PostgreSQL limits COMMIT itself; a second more, and the server is silent.
-            async with asyncio.timeout(self.database.options.statement_timeout + 1):
-                await transaction.commit()
-        except Exception as error:
-            if _is_answer(error):
-                if (request := current_request.get()) is not None:
-                    request.committing = False
-                raise
-            self.database.observer.outcome_unknown()
-            _LOG.error("COMMIT was sent and not answered: %s", type(error).__name__)
-            raise OutcomeUnknown("the connection was lost while committing") from error
+        return result, Pending(self.database, session, transaction, tx)
 
 
 async def _complete(
-    session: AsyncSession, transaction: AsyncSessionTransaction, trail: Trail | None
+    session: AsyncSession, transaction: SessionTransaction, trail: Trail | None
 ) -> None:
     """Everything that belongs into the transaction before its COMMIT."""
     if not transaction.is_active:
         raise SessionMisuse("the use case ended the transaction of its UnitOfWork")
-    connection = _sync(session).connection_in_use
+    connection = write_session(session).connection_in_use
     if connection is not None and (failure := swallowed_failure(connection)) is not None:
         _refuse_swallowed(failure)
-    await session.flush()
-    if trail is not None:
-        await trail.write()
-    _refuse_if_abandoned()
+    await session.run_sync(_flush, trail)
+    refuse_if_abandoned()
+
+
+def _flush(session: Session, trail: Trail | None) -> None:
+    """Flush and audit in one go: each change between async and sync code has its price."""
+    session.flush()
+    while trail is not None and trail.has_entries:
+        trail.write(session.connection())
+        session.flush()
 
 
 def _refuse_swallowed(failure: BaseException) -> None:
@@ -226,57 +277,3 @@ def _refuse_swallowed(failure: BaseException) -> None:
         "a statement failed and the use case went on, but PostgreSQL commits nothing of this "
         "transaction any more; put what may fail into session.begin_nested()"
     ) from failure
-
-
-def _refuse_if_abandoned() -> None:
-    request = current_request.get()
-    if request is not None and request.abandoned:
-        raise DeadlineExceeded("the deadline passed; nothing was changed")
-
-
-def _is_answer(error: BaseException) -> bool:
-    """Whether the server answered COMMIT with an error, which means that it rolled back."""
-    state = drivers.sqlstate(error)
-    if not isinstance(error, DBAPIError) or error.connection_invalidated or state is None:
-        return False
-    return state[:2] != "08" and state[:3] != "57P" and state != "40003"
-
-
-def _sync(session: AsyncSession) -> WriteSession:
-    sync = session.sync_session
-    assert isinstance(sync, WriteSession)  # noqa: S101 - made so by Database
-    return sync
-
-
-async def _close(session: AsyncSession) -> None:
-    _sync(session).ending = True
-    await session.close()
-
-
-async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
-    """Awaits work that a cancellation of the caller must not tear apart.
-
-    A cancelled COMMIT could be lost after it was written (PostgreSQL cancels the wait for a
-    standby), and a cancelled close would leak its connection.
-    """
-    task = asyncio.create_task(work)
-    try:
-        await asyncio.shield(task)
-    except asyncio.CancelledError:
-        if not task.done():
-            _ENDING.add(task)
-            task.add_done_callback(_ended)
-        raise
-
-
-_ENDING: set[asyncio.Task[None]] = set()
-
-
-def _ended(task: asyncio.Task[None]) -> None:
-    _ENDING.discard(task)
-    with suppress(asyncio.CancelledError):
-        if (error := task.exception()) is not None:
-            _LOG.warning(
-                "after its request was given up, the end of a transaction failed: %s",
-                type(error).__name__,
-            )

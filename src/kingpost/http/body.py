@@ -7,11 +7,13 @@ UTF-16, any depth. All of these mean that client and service disagree about what
 import json
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from email.message import Message
+from functools import lru_cache
 from typing import Any, NoReturn
 
 from starlette.requests import ClientDisconnect, Request
+from starlette.types import Scope
 
 from kingpost.problems import ContentTooLarge, FieldError, Invalid, MalformedJson
 from kingpost.problems import UnsupportedMediaType as Unsupported
@@ -39,12 +41,15 @@ class JsonRequest(Request):
         return self.parsed
 
 
-async def read_json(request: Request, *, max_bytes: int) -> JsonRequest:
+async def read_json(
+    request: Request, *, max_bytes: int, before_parsing: Callable[[], object] | None = None
+) -> JsonRequest:
     """Reads and parses the body of a request.
 
     Args:
         request: the request, its body not yet read.
         max_bytes: the largest body that is accepted, in bytes.
+        before_parsing: checks what has to be right before the JSON is looked at.
 
     Returns:
         The request with its parsed body, for FastAPI to validate.
@@ -57,6 +62,8 @@ async def read_json(request: Request, *, max_bytes: int) -> JsonRequest:
     """
     _check_media_type(request)
     raw = await _read(request, max_bytes)
+    if before_parsing is not None:
+        before_parsing()
     result = JsonRequest(request.scope, request.receive)
     result.raw = raw
     result.parsed = parse(raw)
@@ -84,9 +91,7 @@ def parse(raw: bytes) -> Any:
         _check_count(sum(map(outside.count, (b",", b"[", b"{"))))
     try:
         text = raw.decode("utf-8")
-        value = json.loads(
-            text, object_pairs_hook=_unique, parse_constant=_refuse, parse_float=_finite
-        )
+        value = _DECODER.decode(text)
     except UnicodeDecodeError:
         raise MalformedJson("The body is not valid UTF-8.") from None
     except RecursionError:
@@ -98,21 +103,35 @@ def parse(raw: bytes) -> Any:
 
 
 def _check_media_type(request: Request) -> None:
-    encoding = request.headers.get("content-encoding", "identity").strip().lower()
-    if encoding != "identity":
+    scope = request.scope
+    if _header(scope, b"content-encoding", "identity").strip().lower() != "identity":
         raise Unsupported("Compressed bodies are not accepted.", headers={"Accept-Encoding": ""})
-    header = Message()
-    header["content-type"] = request.headers.get("content-type", "")
-    main, sub = header.get_content_maintype(), header.get_content_subtype()
-    is_json = main == "application" and (sub == "json" or sub.endswith("+json"))
-    charset = str(header.get_param("charset", "utf-8")).lower()
-    if not request.headers.get("content-type") or not is_json or charset not in {"utf-8", "utf8"}:
+    if not _is_json(_header(scope, b"content-type", "")):
         name = "Accept-Patch" if request.method == "PATCH" else "Accept-Post"
         raise Unsupported(headers={name: "application/json"})
 
 
+def _header(scope: Scope, wanted: bytes, otherwise: str) -> str:
+    for name, value in scope["headers"]:
+        if name == wanted:
+            return str(value, "latin-1")
+    return otherwise
+
+
+@lru_cache(maxsize=64)
+def _is_json(content_type: str) -> bool:
+    if not content_type:
+        return False
+    header = Message()
+    header["content-type"] = content_type
+    main, sub = header.get_content_maintype(), header.get_content_subtype()
+    charset = str(header.get_param("charset", "utf-8")).lower()
+    is_json = main == "application" and (sub == "json" or sub.endswith("+json"))
+    return is_json and charset in {"utf-8", "utf8"}
+
+
 async def _read(request: Request, max_bytes: int) -> bytes:
-    announced = request.headers.get("content-length", "0")
+    announced = _header(request.scope, b"content-length", "0")
     if announced.isdigit() and int(announced) > max_bytes:
         raise _too_large(max_bytes)
     chunks: list[bytes] = []
@@ -151,6 +170,10 @@ def _finite(text: str) -> float:
     return value
 
 
+# `json.loads` would make one for every body.
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse, parse_float=_finite)
+
+
 def _where(error: ValueError) -> str:
     if isinstance(error, json.JSONDecodeError):
         return f"At line {error.lineno}, column {error.colno}: {error.msg}."
@@ -167,6 +190,8 @@ def _check_shape(value: Any) -> None:
     """Walks level by level, so that the walk itself needs no stack."""
     level, count = _containers([value]), 0
     for _ in range(MAX_DEPTH):
+        if not level:
+            return
         count += sum(map(len, level))
         _check_count(count)
         level = [inner for node in level for inner in _containers(_items(node))]

@@ -7,7 +7,7 @@ from starlette.requests import Request
 
 from kingpost.context import current_request
 from kingpost.database import UnitOfWork
-from kingpost.http.pages import Paging
+from kingpost.http.pages import Paging, paging
 from kingpost.http.runtime import runtime_of
 from kingpost.http.security import PRINCIPAL_KEY
 from kingpost.security import Principal
@@ -26,5 +26,5 @@ async def unit_of_work(request: Request) -> UnitOfWork:
 Work = Annotated[UnitOfWork, Depends(unit_of_work)]
 """The unit of work of the request."""
 
-Page = Annotated[Paging, Depends()]
+Page = Annotated[Paging, Depends(paging)]
 """The page that the request asks for."""

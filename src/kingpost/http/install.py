@@ -1,12 +1,17 @@
 """Puts the HTTP side of Kingpost onto a FastAPI app."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi._body_limit import AppBodyLimitMiddleware
+from fastapi.telemetry._asgi import ExceptionTelemetryMiddleware
+from starlette.middleware.errors import ServerErrorMiddleware
+from starlette.types import ASGIApp
 
 from kingpost.database import Database
+from kingpost.http.dispatch import Dispatch
 from kingpost.http.docs import install_docs
 from kingpost.http.handlers import install_handlers
 from kingpost.http.methods import AllowedMethods, Options
@@ -15,6 +20,8 @@ from kingpost.http.problem_pages import install_problem_pages
 from kingpost.http.runtime import Runtime
 from kingpost.middleware import Deadline, Methods, Observe
 from kingpost.server import OperationsRoutes
+
+_FOR_FAILURES = (ServerErrorMiddleware, ExceptionTelemetryMiddleware, AppBodyLimitMiddleware)
 
 
 def install(
@@ -48,12 +55,30 @@ def install(
     install_handlers(app, methods)
     tell_the_truth(app)
     # The last one added is the outermost.
+    app.add_middleware(Dispatch, service=app)
     app.add_middleware(Options, methods=methods)
     app.add_middleware(Methods)
     app.add_middleware(Deadline, seconds=request_timeout)
     if operations:
         app.add_middleware(OperationsRoutes, state=runtime.state)
     app.add_middleware(Observe, metrics=runtime.state.metrics, development=development)
+    _begin_with_observe(app)
+
+
+def _begin_with_observe(app: FastAPI) -> None:
+    """Leaves out what FastAPI puts around all middleware to answer failures: none get there.
+
+    A limit for bodies, and middleware that was added after `Observe`, stay where they are.
+    """
+    build: Callable[[], ASGIApp] = app.build_middleware_stack
+
+    def build_middleware_stack() -> ASGIApp:
+        whole = stack = build()
+        while isinstance(stack, _FOR_FAILURES):
+            stack = stack.app
+        return stack if isinstance(stack, Observe) else whole
+
+    app.build_middleware_stack = build_middleware_stack  # type: ignore[method-assign] # Starlette calls it once
 
 
 def _close_at_the_end(app: FastAPI, database: Database) -> None:

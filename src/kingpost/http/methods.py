@@ -4,6 +4,7 @@ Starlette sees one route at a time, so its 405 names only the methods of the fir
 has the path. The table made here knows all of them.
 """
 
+from collections.abc import Awaitable
 from typing import Any
 
 from fastapi.routing import iter_route_contexts
@@ -57,15 +58,16 @@ class Options:
         self._app = app
         self._methods = methods
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Answers OPTIONS for a path that exists; hands everything else on."""
-        if scope["type"] != "http" or scope["method"] != "OPTIONS":
-            await self._app(scope, receive, send)
-            return
-        allowed = self._methods.of(scope)
-        if not allowed:
-            await self._app(scope, receive, send)
-            return
-        headers = [(b"allow", ", ".join(allowed).encode("ascii"))]
-        await send({"type": "http.response.start", "status": _EMPTY_RESPONSE, "headers": headers})
-        await send({"type": "http.response.body", "body": b""})
+        if scope["type"] == "http" and scope["method"] == "OPTIONS":
+            allowed = self._methods.of(scope)
+            if allowed:
+                return _answer(send, allowed)
+        return self._app(scope, receive, send)
+
+
+async def _answer(send: Send, allowed: list[str]) -> None:
+    headers = [(b"allow", ", ".join(allowed).encode("ascii"))]
+    await send({"type": "http.response.start", "status": _EMPTY_RESPONSE, "headers": headers})
+    await send({"type": "http.response.body", "body": b""})

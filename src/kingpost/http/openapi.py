@@ -6,6 +6,12 @@ from typing import Any
 from fastapi import FastAPI
 
 from kingpost import problems
+from kingpost.http.preconditions import declare_preconditions
+from kingpost.idempotency.problems import (
+    IdempotencyInFlight,
+    IdempotencyKeyInvalid,
+    IdempotencyKeyReused,
+)
 from kingpost.problems import MEDIA_TYPE, Problem
 
 _SCHEMA = "Problem"
@@ -74,13 +80,14 @@ def problem_responses(*kinds: type[Problem]) -> dict[int | str, dict[str, Any]]:
 
 
 def standard_responses(
-    scopes: tuple[str, ...] | None, *, reads_body: bool
+    scopes: tuple[str, ...] | None, *, reads_body: bool, is_idempotent: bool = False
 ) -> dict[int | str, dict[str, Any]]:
     """The problems that a route can answer with because of what it is.
 
     Args:
         scopes: what it needs; None if it is open to everybody.
         reads_body: whether it reads a JSON body.
+        is_idempotent: whether it honours Idempotency-Key.
     """
     kinds: list[type[Problem]] = [problems.BadRequest]
     if scopes is not None:
@@ -88,6 +95,9 @@ def standard_responses(
     if reads_body:
         kinds += [problems.ContentTooLarge, problems.UnsupportedMediaType]
     kinds += [problems.Invalid, problems.Unavailable]
+    if is_idempotent:
+        kinds += [IdempotencyKeyInvalid, problems.Conflict, IdempotencyInFlight]
+        kinds += [IdempotencyKeyReused]
     return problem_responses(*kinds) | {"default": _response("Any other problem.")}
 
 
@@ -105,9 +115,11 @@ def tell_the_truth(app: FastAPI) -> None:
         components = document.setdefault("components", {})
         components.setdefault("schemas", {})[_SCHEMA] = PROBLEM_SCHEMA
         components["headers"] = _headers(_HEADER_TEXTS, True) | _headers(_OPTIONAL_HEADERS, False)
+        preconditions = _preconditions()
         for item in document["paths"].values():
             for operation in item.values():
                 _declare_headers(operation["responses"])
+                declare_preconditions(operation, preconditions)
                 for parameter in operation.get("parameters", ()):
                     parameter["schema"] = _without_null(parameter["schema"])
         return document
@@ -131,6 +143,11 @@ def _declare_headers(responses: dict[str, Any]) -> None:
         if status in responses:
             headers = responses[status].setdefault("headers", {})
             headers[name] = {"$ref": f"#/components/headers/{name}"}
+
+
+def _preconditions() -> dict[str, Any]:
+    kinds = (problems.PreconditionFailed, problems.PreconditionRequired)
+    return {str(status): answer for status, answer in problem_responses(*kinds).items()}
 
 
 def _without_null(schema: dict[str, Any]) -> dict[str, Any]:

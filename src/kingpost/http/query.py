@@ -2,7 +2,7 @@
 
 from collections.abc import Set as AbstractSet
 from difflib import get_close_matches
-from urllib.parse import unquote_to_bytes
+from urllib.parse import parse_qsl, unquote_to_bytes
 
 from kingpost.problems import FieldError, Invalid, UnknownParameter
 
@@ -28,6 +28,33 @@ def check_query(query_string: bytes, known: AbstractSet[str]) -> None:
     if repeated:
         detail = "The parameter is given more than once."
         raise Invalid(errors=[FieldError(f"/query/{n}", "repeated", detail) for n in repeated])
+
+
+def read_query(query_string: bytes, known: AbstractSet[str]) -> dict[str, str]:
+    """Checks the query string and reads it.
+
+    Args:
+        query_string: as it was sent.
+        known: the names that the route has parameters for.
+
+    Returns:
+        The values by name; no name is repeated.
+
+    Raises:
+        UnknownParameter: a name that the route does not know, with the nearest one it knows.
+        Invalid: a name given twice, or a value that is not UTF-8.
+    """
+    if not query_string:
+        return {}
+    text = query_string.decode("latin-1")
+    if "%" in text or "+" in text or not text.isascii():
+        check_query(query_string, known)
+        return dict(parse_qsl(text, keep_blank_values=True))
+    parts = [part.partition("=") for part in text.split("&") if part]
+    values = {name: value for name, _, value in parts}
+    if len(values) != len(parts) or not values.keys() <= known:
+        check_query(query_string, known)  # which says what is wrong with it
+    return values
 
 
 def _decode(pair: tuple[bytes, bytes, bytes]) -> str:

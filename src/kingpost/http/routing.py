@@ -4,11 +4,12 @@ The order is that of the status policy: 401, 403 (before anything of the request
 then the query, then 413, 415 and 400 for the body, then 422 by FastAPI's own validation.
 """
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from fastapi._compat import ModelField
+from fastapi._compat import ModelField, Undefined
 from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
@@ -17,21 +18,29 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from kingpost.context import current_request
-from kingpost.http.body import read_json
+from kingpost.http.body import JsonRequest, read_json
+from kingpost.http.idempotent import HEADER as IDEMPOTENCY_KEY
+from kingpost.http.idempotent import Idempotent, answer_once, idempotent_mark, key_of
 from kingpost.http.openapi import standard_responses
-from kingpost.http.query import check_query
+from kingpost.http.planned import Handler, Plan, PlannedRoute
+from kingpost.http.planned.answers import shows_documents, with_etag
+from kingpost.http.query import read_query
 from kingpost.http.runtime import runtime_of
 from kingpost.http.security import PRINCIPAL_KEY, required_scopes, walk
-from kingpost.http.template import note_template
+from kingpost.http.template import route_template
 from kingpost.http.validation import as_problem
+from kingpost.problems import Conflict
+from kingpost.projection import Document
+from kingpost.projection.document import written
 
 _NO_CONTENT = 204
+_HEADER = b"authorization"
 
-Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+Answer = Callable[[Request, dict[str, str]], Awaitable[Response]]
 
 
 @dataclass(frozen=True, slots=True)
-class RoutePlan:
+class RouteChecks:
     """What a route checks, found out once when it is made.
 
     Attributes:
@@ -39,15 +48,17 @@ class RoutePlan:
         parameters: the names that the query may have.
         reads_body: whether a JSON body is expected.
         max_body_bytes: the route's own limit in bytes; None for the service's.
+        idempotent: how it honours Idempotency-Key; None if it does not.
     """
 
     scopes: tuple[str, ...] | None
     parameters: frozenset[str]
     reads_body: bool
     max_body_bytes: int | None
+    idempotent: Idempotent | None = None
 
 
-class Route(APIRoute):
+class Route(PlannedRoute):
     """A FastAPI route that authenticates first and parses strictly.
 
     Use it as `APIRouter(route_class=Route)`. The name of the endpoint is the operation's id, so
@@ -59,58 +70,117 @@ class Route(APIRoute):
         self._own_limit: int | None = options.pop("max_body_size", None)
         options["generate_unique_id_function"] = _name
         super().__init__(*args, **options)
-        plan = self.plan
-        self.responses = standard_responses(plan.scopes, reads_body=plan.reads_body) | {
+        checks = self.checks(self.dependant)
+        self.responses = standard_responses(
+            checks.scopes,
+            reads_body=checks.reads_body,
+            is_idempotent=checks.idempotent is not None,
+        ) | {
             int(status) if str(status).isdigit() else status: response
             for status, response in self.responses.items()
+            if checks.idempotent is None or str(status) != str(Conflict.status)  # is among them
         }
 
-    @property
-    def plan(self) -> RoutePlan:
-        """What this route checks."""
-        return RoutePlan(
-            scopes=required_scopes(self.dependant),
-            parameters=_query_names(self.dependant),
+    def checks(self, dependant: Dependant) -> RouteChecks:
+        """What is checked before this route is served.
+
+        Args:
+            dependant: of the route as it is included, with the dependencies of its routers.
+        """
+        return RouteChecks(
+            scopes=required_scopes(dependant),
+            parameters=_query_names(dependant),
             reads_body=self.body_field is not None,
             max_body_bytes=self._own_limit,
+            idempotent=idempotent_mark(dependant),
         )
 
-    def get_route_handler(self) -> Handler:
-        """FastAPI's handler, behind the checks of the plan."""
-        handle = super().get_route_handler()
-        plan = self.plan
+    def planned_handler(self, plan: Plan) -> Handler:
+        """The checks, and the plan behind them."""
 
-        async def checked(request: Request) -> Response:
-            note_template(request.scope)
-            await _authorize(request, plan)
-            check_query(request.scope["query_string"], plan.parameters)
-            if plan.reads_body:
-                limit = plan.max_body_bytes or runtime_of(request).max_body_bytes
-                request = await read_json(request, max_bytes=limit)
+        async def answer(request: Request, query: dict[str, str]) -> Response:
+            body = request.parsed if isinstance(request, JsonRequest) else Undefined
+            return await plan.answer(request, body, query)
+
+        return _checked(self.checks(plan.dependant), answer)
+
+    def unplanned_handler(self) -> Handler:
+        """The checks, and FastAPI's own handler behind them."""
+        handle = super().unplanned_handler()
+
+        is_document = shows_documents(self.as_included.response_model)
+
+        async def answer(request: Request, _: dict[str, str]) -> Response:
+            if not is_document:
+                return await handle(request)
+            documents: list[Document[Any]] = []
+            token = written.set(documents)
             try:
                 response = await handle(request)
-            except RequestValidationError as error:
-                raise as_problem(error) from None
-            if response.status_code == _NO_CONTENT:
-                del response.headers["content-type"]
-            return response
+            finally:
+                written.reset(token)
+            etag = documents[0].etag if len(documents) == 1 else None
+            return response if etag is None else with_etag(response, etag, request)
 
-        return checked
+        return _checked(self.checks(self.as_included.dependant), answer)
+
+
+def _checked(checks: RouteChecks, answer: Answer) -> Handler:
+    mark = checks.idempotent
+    asks_runtime = checks.reads_body or mark is not None
+
+    async def handle(request: Request) -> Response:
+        await _authorize(request, checks.scopes)
+        query = read_query(request.scope["query_string"], checks.parameters)
+        runtime = runtime_of(request) if asks_runtime else None
+        is_keyed = False
+        if mark is not None and runtime is not None:
+            is_keyed = mark.required or runtime.is_key_required
+            for name, _ in request.scope["headers"]:
+                is_keyed = is_keyed or name == IDEMPOTENCY_KEY
+        if checks.reads_body and runtime is not None:
+            limit = checks.max_body_bytes or runtime.max_body_bytes
+            check = partial(key_of, request) if is_keyed else None
+            request = await read_json(request, max_bytes=limit, before_parsing=check)
+        try:
+            if mark is not None and is_keyed:
+                response = await _answer_once(request, query, mark, answer)
+            else:
+                response = await answer(request, query)
+        except RequestValidationError as error:
+            raise as_problem(error) from None
+        if response.status_code == _NO_CONTENT:
+            del response.headers["content-type"]
+        return response
+
+    return handle
+
+
+async def _answer_once(
+    request: Request, query: dict[str, str], mark: Idempotent, answer: Answer
+) -> Response:
+    """The same for a request with an Idempotency-Key, whose COMMIT waits for the response."""
+    document = request.parsed if isinstance(request, JsonRequest) else None
+    return await answer_once(
+        request, key_of(request), document, mark, lambda: answer(request, query)
+    )
 
 
 def _name(route: APIRoute) -> str:
     return route.name
 
 
-async def _authorize(request: Request, plan: RoutePlan) -> None:
-    if plan.scopes is None:
-        return
-    headers = request.headers.getlist("authorization")
-    principal = await runtime_of(request).authenticator.authenticate(headers)
+async def _authorize(request: Request, scopes: tuple[str, ...] | None) -> None:
     context = current_request.get()
+    if context is not None and context.route is None:
+        context.route = route_template(request.scope)
+    if scopes is None:
+        return
+    sent = [str(value, "latin-1") for name, value in request.scope["headers"] if name == _HEADER]
+    principal = await runtime_of(request).authenticator.authenticate(sent)
     if context is not None:
         context.actor = principal.actor
-    principal.require(plan.scopes)
+    principal.require(scopes)
     request.scope[PRINCIPAL_KEY] = principal
 
 

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Protocol
 from uuid import UUID
 
 from starlette.requests import Request
 
 from kingpost.database import Database
+from kingpost.idempotency import Idempotency
 from kingpost.pagination import Cursors
 from kingpost.security import Authenticator
 
@@ -102,6 +103,8 @@ class Runtime:
         state: readiness and metrics, shared with the server.
         keys: manages API keys; None for a service without, which has another authenticator, such
             as `NoAuthentication()`.
+        idempotency: remembers the answers of `idempotent()` routes; None for a service without.
+        is_key_required: every `idempotent()` route wants an Idempotency-Key.
     """
 
     database: Database
@@ -110,9 +113,11 @@ class Runtime:
     max_body_bytes: int
     state: "State"
     keys: KeyAdmin | None = None
+    idempotency: Idempotency | None = None
+    is_key_required: bool = False
 
 
 def runtime_of(request: Request) -> Runtime:
     """The runtime of the service that this request came to."""
-    state: Any = request.app.state
-    return cast(Runtime, state.kingpost)
+    runtime: Runtime = request.scope["app"].state.kingpost
+    return runtime

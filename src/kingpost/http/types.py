@@ -12,6 +12,8 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict
 from pydantic_core import PydanticCustomError
 
+from kingpost.projection import keeps_value
+
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
 _DATE_TIME = re.compile(
     r"(?P<date>\d{4}-\d\d-\d\d)[Tt](?P<time>[0-2]\d:[0-5]\d:)(?P<second>[0-5]\d|60)"
@@ -52,6 +54,7 @@ def absent() -> Any:
     return Field(default_factory=lambda: None)
 
 
+@keeps_value
 def _storable(value: str) -> str:
     """PostgreSQL stores neither NUL nor surrogates (chapter 8.3, character types)."""
     if "\x00" in value:
@@ -61,6 +64,7 @@ def _storable(value: str) -> str:
     return value
 
 
+@keeps_value
 def _not_blank(value: str) -> str:
     if not _VISIBLE.search(value):
         raise PydanticCustomError("blank", "The text has nothing to see in it")
@@ -68,6 +72,7 @@ def _not_blank(value: str) -> str:
 
 
 def _one_of_one_spelling(pattern: re.Pattern[str], name: str) -> Any:
+    @keeps_value
     def check(value: object) -> object:
         if isinstance(value, str) and not pattern.fullmatch(value):
             raise PydanticCustomError("format", f"The value is not {name}")
@@ -76,6 +81,7 @@ def _one_of_one_spelling(pattern: re.Pattern[str], name: str) -> Any:
     return BeforeValidator(check)
 
 
+@keeps_value
 def _uuid(value: object) -> object:
     if isinstance(value, UUID):
         return value
@@ -84,6 +90,7 @@ def _uuid(value: object) -> object:
     return UUID(value)
 
 
+@keeps_value
 def _instant(value: object) -> object:
     if isinstance(value, datetime):
         return value.astimezone(UTC)
@@ -114,6 +121,7 @@ def _moment(found: re.Match[str]) -> datetime:
         return _FIRST if moment.year == 1 else _LAST
 
 
+@keeps_value
 def _whole_number(value: object) -> object:
     if isinstance(value, str):
         if not re.fullmatch(r"-?\d{1,18}", value, re.ASCII):
@@ -122,6 +130,7 @@ def _whole_number(value: object) -> object:
     return value
 
 
+@keeps_value
 def _flag(value: object) -> object:
     if isinstance(value, str):
         if value not in {"true", "false"}:

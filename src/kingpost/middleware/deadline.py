@@ -1,6 +1,8 @@
 """No request takes longer than its deadline, even when the database has gone silent."""
 
 import asyncio
+from collections.abc import Awaitable
+from contextvars import copy_context
 from typing import Any
 
 import structlog
@@ -10,6 +12,9 @@ from kingpost.context import current_request
 from kingpost.middleware.answers import problem_answer
 from kingpost.observability.fingerprint import type_name
 from kingpost.problems import DeadlineExceeded, OutcomeUnknown, Problem
+
+# Event loops count in milliseconds and may ring a little before the time.
+_EARLY = 0.001
 
 _log = structlog.get_logger("kingpost.deadline")
 
@@ -31,38 +36,75 @@ class Deadline:
 
     def __init__(self, app: ASGIApp, seconds: float) -> None:
         self.app = app
-        self.seconds = seconds
+        self._clock = _Clock(seconds)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serves one request (ASGI 3)."""
         if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        await _Race(self.seconds, scope, send).run(self.app, receive)
+            return self.app(scope, receive, send)
+        return _Race(self._clock, scope, send).run(self.app, receive)
+
+
+class _Clock:
+    """One timer for all requests: they are due in the order in which they began.
+
+    A timer for each would have to be made, sorted in and cancelled again for every request.
+    """
+
+    __slots__ = ("_armed", "_running", "seconds")
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self._running: dict[_Race, float] = {}
+        self._armed: asyncio.AbstractEventLoop | None = None
+
+    def start(self, race: "_Race", loop: asyncio.AbstractEventLoop) -> None:
+        due = loop.time() + self.seconds
+        self._running[race] = due
+        if self._armed is not loop:
+            self._armed = loop
+            loop.call_at(due, self._ring, loop)
+
+    def stop(self, race: "_Race") -> None:
+        self._running.pop(race, None)
+
+    def _ring(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._armed = None
+        now = loop.time() + _EARLY
+        for race, due in list(self._running.items()):
+            if due > now:
+                self._armed = loop
+                loop.call_at(due, self._ring, loop)
+                return
+            del self._running[race]
+            race.request.run(race.expire)
 
 
 class _Race:
     """One request against its deadline.
 
-    A timer instead of a second task: a request that is in time pays for one timer handle, and
-    the server's own reference keeps the task of one that is late.
+    No second task: a request that is in time pays for an entry in a dictionary, and the server's
+    own reference keeps the task of one that is late.
     """
 
-    __slots__ = ("answer", "cancelled", "scope", "seconds", "send_on", "started", "task", "timer")
+    __slots__ = (
+        *("answer", "cancelled", "clock", "request", "scope"),
+        *("second_timer", "send_on", "started", "task"),
+    )
 
-    def __init__(self, seconds: float, scope: Scope, send: Send) -> None:
-        self.seconds = seconds
+    def __init__(self, clock: _Clock, scope: Scope, send: Send) -> None:
+        self.clock = clock
         self.scope = scope
         self.send_on = send
         self.started = False
         self.cancelled = False
         self.answer: asyncio.Task[None] | None = None
-        task: asyncio.Task[Any] | None = asyncio.current_task()
-        assert task is not None  # noqa: S101 - ASGI applications run in tasks
-        self.task = task
-        self.timer = asyncio.get_running_loop().call_later(seconds, self._expire)
+        self.second_timer: asyncio.TimerHandle | None = None
 
     async def run(self, app: ASGIApp, receive: Receive) -> None:
+        self.request = copy_context()
+        self.task = _current_task()
+        self.clock.start(self, self.task.get_loop())
         try:
             await app(self.scope, receive, self.send)
         except BaseException as error:
@@ -70,17 +112,19 @@ class _Race:
                 raise
             self._absorb(error)
         finally:
-            self.timer.cancel()
+            self.clock.stop(self)
+            if self.second_timer is not None:
+                self.second_timer.cancel()
         if self.answer is not None:
             await self.answer
 
-    async def send(self, message: Message) -> None:
+    def send(self, message: Message) -> Awaitable[None]:
         if self.answer is not None:
-            return
+            return _drop()
         self.started = True
-        await self.send_on(message)
+        return self.send_on(message)
 
-    def _expire(self) -> None:
+    def expire(self) -> None:
         if self.started:
             return
         context = current_request.get()
@@ -91,10 +135,10 @@ class _Race:
         problem: Problem = OutcomeUnknown() if committing or changed else DeadlineExceeded()
         loop = asyncio.get_running_loop()
         self.answer = loop.create_task(self._answer(problem))
-        _log.warning("deadline exceeded", seconds=self.seconds, committing=committing)
+        _log.warning("deadline exceeded", seconds=self.clock.seconds, committing=committing)
         if committing:
             # A COMMIT that is merely slow may still succeed; it is given as long again.
-            self.timer = loop.call_later(self.seconds, self._cancel)
+            self.second_timer = loop.call_later(self.clock.seconds, self._cancel)
         else:
             self._cancel()
 
@@ -120,3 +164,13 @@ class _Race:
         if not isinstance(error, Exception):
             raise error
         _log.info("an abandoned request failed", error_type=type_name(error))
+
+
+def _current_task() -> asyncio.Task[Any]:
+    task: asyncio.Task[Any] | None = asyncio.current_task()
+    assert task is not None  # noqa: S101 - ASGI applications run in tasks
+    return task
+
+
+async def _drop() -> None:
+    """What is sent after the deadline goes nowhere."""

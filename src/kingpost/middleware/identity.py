@@ -8,6 +8,22 @@ _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 _TRACEPARENT = re.compile(rb"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(-.*)?")
 
 
+def identify(headers: list[tuple[bytes, bytes]]) -> tuple[str, dict[str, object]]:
+    """Finds out which request this is.
+
+    Args:
+        headers: of the request, names in lower case.
+
+    Returns:
+        Its id, and the fields of its trace for logs.
+    """
+    names = dict(headers)  # without a loop: most requests have neither
+    if b"x-request-id" not in names and b"traceparent" not in names:
+        return new_request_id(), {}
+    request_id = request_id_from(single(headers, b"x-request-id"))
+    return request_id, trace_from(single(headers, b"traceparent"))
+
+
 def new_request_id() -> str:
     """A fresh id that sorts by time."""
     return uuid_utils.uuid7().hex

@@ -1,5 +1,6 @@
 """HEAD wherever GET is, one trailing slash more or less, and paths that are really text."""
 
+from collections.abc import Awaitable
 from urllib.parse import unquote_to_bytes
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -23,20 +24,18 @@ class Methods:
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serves one request (ASGI 3)."""
         if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
+            return self.app(scope, receive, send)
         raw: bytes = scope.get("raw_path") or scope["path"].encode("utf-8", "surrogatepass")
         if b"%" in raw and not _is_text(raw):
-            await _not_found(scope, send)
-            return
+            return _not_found(scope, send)
         if scope["method"] == "HEAD":
             scope, send = {**scope, "method": "GET"}, _without_content(send)
         if raw.endswith(b"/") and len(raw) > 1:
             scope = {**scope, "path": scope["path"][:-1], "raw_path": raw[:-1]}
-        await self.app(scope, receive, send)
+        return self.app(scope, receive, send)
 
 
 def _is_text(raw: bytes) -> bool:

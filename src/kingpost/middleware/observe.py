@@ -1,8 +1,9 @@
 """The outermost layer: gives a request its id, and says afterwards what became of it."""
 
 import asyncio
+import logging
 import time
-from collections.abc import Collection
+from collections.abc import Awaitable, Collection, Iterable
 from contextlib import suppress
 from typing import Any
 
@@ -12,8 +13,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kingpost.context import RequestContext, current_request
 from kingpost.middleware.answers import problem_answer
-from kingpost.middleware.identity import request_id_from, single, trace_from
+from kingpost.middleware.identity import identify
 from kingpost.observability.fingerprint import fingerprint, type_name
+from kingpost.observability.logging import access_log
 from kingpost.observability.metrics import Metrics
 from kingpost.problems import OutcomeUnknown, Problem, Unavailable
 
@@ -58,9 +60,16 @@ class Observe:
         exchange = _Exchange(self, scope, send)
         token = current_request.set(exchange.context)
         if self.metrics is not None:
-            self.metrics.in_flight.inc()
+            self.metrics.in_flight += 1
         try:
-            await exchange.run(receive)
+            await self.app(scope, receive, exchange.send)
+        except ClientDisconnect:
+            scope["kingpost.disconnected"] = True
+        except Exception as error:  # noqa: BLE001 - every failure ends here
+            await exchange.failed(error)
+        except asyncio.CancelledError:
+            await exchange.cancelled()
+            raise
         finally:
             exchange.finish()
             current_request.reset(token)
@@ -78,44 +87,31 @@ class _Exchange:
         self.began = time.perf_counter()
         self.status: int | None = None
         self.finished = False
-        headers = scope["headers"]
-        self.context = RequestContext(
-            request_id_from(single(headers, b"x-request-id")),
-            scope["method"],
-            scope["path"],
-            notes=trace_from(single(headers, b"traceparent")),
-        )
+        request_id, trace = identify(scope["headers"])
+        self.context = RequestContext(request_id, scope["method"], scope["path"], notes=trace)
 
-    async def run(self, receive: Receive) -> None:
-        try:
-            await self.observe.app(self.scope, receive, self.send)
-        except ClientDisconnect:
-            self.scope["kingpost.disconnected"] = True
-        except Exception as error:  # noqa: BLE001 - every failure ends here
-            await self._failed(error)
-        except asyncio.CancelledError:
-            await self._cancelled()
-            raise
-
-    async def send(self, message: Message) -> None:
+    def send(self, message: Message) -> Awaitable[None]:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            message = {**message, "headers": self._decorated(message.get("headers", ()))}
-        await self._send(message)
+            return self._send({**message, "headers": self._decorated(message.get("headers", ()))})
         if message["type"] == "http.response.body" and not message.get("more_body", False):
-            self.finish()
+            return self._send_last(message)
+        return self._send(message)
 
-    def _decorated(self, headers: Any) -> list[tuple[bytes, bytes]]:
-        decorated = list(headers)
+    async def _send_last(self, message: Message) -> None:
+        await self._send(message)
+        self.finish()
+
+    def _decorated(self, headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+        decorated = [*headers, (b"x-request-id", self.context.request_id.encode("ascii"))]
         names = {name.lower() for name, _ in decorated}
         if b"cache-control" not in names:
             decorated.append((b"cache-control", b"no-store"))
         if b"x-content-type-options" not in names:
             decorated.append((b"x-content-type-options", b"nosniff"))
-        decorated.append((b"x-request-id", self.context.request_id.encode("ascii")))
         return decorated
 
-    async def _failed(self, error: Exception) -> None:
+    async def failed(self, error: Exception) -> None:
         """Answers for a failure nobody else has answered, if that is still possible."""
         problem = error if isinstance(error, Problem) else Problem()
         if not isinstance(error, Problem) or self.status is not None:
@@ -126,7 +122,7 @@ class _Exchange:
             raise error
         await self._answer(problem)
 
-    async def _cancelled(self) -> None:
+    async def cancelled(self) -> None:
         """The server is ending and cannot wait any longer."""
         if self.status is not None:
             return
@@ -158,19 +154,22 @@ class _Exchange:
         gone = bool(self.scope.get("kingpost.disconnected"))
         status = self.status if self.status is not None else CLIENT_CLOSED if gone else 500
         if self.observe.metrics is not None:
-            self._count(status, seconds, gone)
+            self._count(self.observe.metrics, status, seconds, gone)
         self._log(status, seconds, gone)
 
-    def _count(self, status: int, seconds: float, gone: bool) -> None:
-        metrics = self.observe.metrics
-        assert metrics is not None  # noqa: S101 - asked by the caller
-        metrics.in_flight.dec()
+    def _count(self, metrics: Metrics, status: int, seconds: float, gone: bool) -> None:
+        metrics.in_flight -= 1
         if gone:
             metrics.client_disconnects.inc()
         metrics.observe_request(self.context.method, self.context.route, status, seconds)
 
     def _log(self, status: int, seconds: float, gone: bool) -> None:
         context = self.context
+        level = logging.DEBUG if context.route in self.observe.quiet else logging.INFO
+        access = access_log()
+        if access is not None:
+            access.write(context, status=status, seconds=seconds, gone=gone, level=level)
+            return
         fields: dict[str, Any] = {
             "method": context.method,
             "route": context.route,
@@ -181,5 +180,4 @@ class _Exchange:
         }
         if gone:
             fields["disconnected"] = True
-        write = _log.debug if context.route in self.observe.quiet else _log.info
-        write("request", **fields)
+        _log.log(level, "request", **fields)

@@ -1,5 +1,6 @@
 """One format for all logs: ours through structlog, the libraries' through the standard library."""
 
+import atexit
 import logging
 import sys
 from collections.abc import MutableMapping
@@ -10,7 +11,9 @@ import structlog
 from structlog.typing import EventDict, Processor
 
 from kingpost.context import current_request
+from kingpost.observability.access import AccessLog
 from kingpost.observability.fingerprint import fingerprint, frames, type_name
+from kingpost.observability.lines import Lines
 from kingpost.observability.redaction import hide_by_name, hide_in_text
 
 LevelName = Literal["debug", "info", "warning", "error"]
@@ -23,6 +26,8 @@ _WARNINGS_ONLY = (
 )
 _DEEPEST = 30
 
+_lines = Lines()  # there is one standard output
+
 
 def configure_logging(level: LevelName = "info", json: bool = True) -> None:
     """Sends every log of this process to standard output, one event a line.
@@ -34,13 +39,30 @@ def configure_logging(level: LevelName = "info", json: bool = True) -> None:
     lowest = logging.getLevelNamesMapping()[level.upper()]
     renderer = _json_renderer() if json else _console_renderer()
     shared = _shared_processors(json)
+    processors = [*shared, *renderer]
     structlog.configure(
-        processors=[*shared, *renderer],
+        processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(lowest),
-        logger_factory=_Lines,
+        logger_factory=_Loggers(AccessLog(_lines, lowest) if json else None, processors),
         cache_logger_on_first_use=False,
     )
     _configure_standard_library(lowest, shared, renderer)
+    atexit.unregister(_lines.flush)  # however often this is called
+    atexit.register(_lines.flush)
+
+
+def access_log() -> AccessLog | None:
+    """What writes the lines about requests.
+
+    Returns:
+        None while lines are for people, or while structlog is configured by somebody else, such
+        as a test that captures: then they go through structlog like all others.
+    """
+    configured = structlog.get_config()
+    factory = configured["logger_factory"]
+    if isinstance(factory, _Loggers) and configured["processors"] == factory.processors:
+        return factory.access
+    return None
 
 
 def _shared_processors(json: bool) -> list[Processor]:
@@ -102,18 +124,25 @@ def _reset(name: str, level: int) -> None:
     logger.setLevel(level)
 
 
-class _Lines:
-    """Writes lines to standard output; a full disk must not fail a request."""
+class _Loggers:
+    """Makes the loggers of structlog, and remembers how it was configured."""
 
-    def __init__(self, name: str = "kingpost") -> None:
+    def __init__(self, access: AccessLog | None, processors: list[Processor]) -> None:
+        self.access = access
+        self.processors = processors[:]
+
+    def __call__(self, name: str = "kingpost") -> "_Logger":
+        return _Logger(name)
+
+
+class _Logger:
+    """Where structlog's processors hand a line to."""
+
+    def __init__(self, name: str) -> None:
         self.name = name
 
     def msg(self, line: str) -> None:
-        try:
-            sys.stdout.write(line + "\n")
-            sys.stdout.flush()
-        except (OSError, ValueError):
-            return  # ValueError: it was closed
+        _lines.write(line)
 
     debug = info = warning = warn = error = critical = exception = fatal = log = msg
 
@@ -127,7 +156,7 @@ class _LinesHandler(logging.Handler):
         except Exception:  # noqa: BLE001 - wrong arguments in a log call of some library
             self.handleError(record)
             return
-        _Lines().msg(line)
+        _lines.write(line)
 
 
 def _add_request(_logger: Any, _method: str, event: EventDict) -> EventDict:

@@ -4,18 +4,17 @@ import platform
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from prometheus_client.gc_collector import GCCollector
 from prometheus_client.process_collector import ProcessCollector
 
 from kingpost import __version__
+from kingpost.observability.tally import Tallies, Tally
 
 if TYPE_CHECKING:
     from kingpost.observability.database import MetricsObserver
 
-# The boundaries that OpenTelemetry advises for http.server.request.duration.
-BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"})
 UNMATCHED = "unmatched"
 
@@ -48,7 +47,7 @@ class Metrics:
 
     Attributes:
         registry: where everything is registered.
-        in_flight: requests that are being served.
+        in_flight: how many requests are being served; changed by `Observe`.
         client_disconnects: clients that went away before their answer.
         database: what statements and transactions did.
     """
@@ -57,44 +56,37 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self.in_flight = Gauge(
+        self.in_flight = 0
+        Gauge(
             "http_server_requests_in_flight", "Requests being served", registry=self.registry
-        )
+        ).set_function(lambda: self.in_flight)
         self.client_disconnects = Counter(
             "http_server_client_disconnects",
             "Clients that left before their answer",
             registry=self.registry,
         )
-        self._requests = Counter(
-            "http_server_requests",
-            "Requests answered",
+        self._requests = Tallies(
+            ("http_server_requests", "Requests answered"),
+            (
+                "http_server_request_duration_seconds",
+                "Time from the head of a request to the end of its answer",
+            ),
             ("method", "route", "status"),
             registry=self.registry,
         )
-        self._durations = Histogram(
-            "http_server_request_duration_seconds",
-            "Time from the head of a request to the end of its answer",
-            ("method", "route", "status"),
-            buckets=BUCKETS,
-            registry=self.registry,
-        )
-        self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+        self._known_requests: dict[tuple[str, str | None, int], Tally] = {}
         self._register_database()
         self._register_process()
 
     def _register_database(self) -> None:
-        self._statements = Counter(
-            "database_statements",
-            "Statements by SQLSTATE; 00000 is success",
+        self._statements = Tallies(
+            ("database_statements", "Statements by SQLSTATE; 00000 is success"),
+            ("database_statement_duration_seconds", "Time a statement took"),
             ("sqlstate",),
             registry=self.registry,
+            in_one=True,
         )
-        self._statement_durations = Histogram(
-            "database_statement_duration_seconds",
-            "Time a statement took",
-            buckets=BUCKETS,
-            registry=self.registry,
-        )
+        self._successes = self._statements.of("00000")
         self._retries = Counter(
             "database_transaction_retries",
             "Transactions that were run again, by SQLSTATE",
@@ -104,6 +96,13 @@ class Metrics:
         self._outcomes_unknown = Counter(
             "database_outcome_unknown",
             "COMMITs whose answer never came",
+            registry=self.registry,
+        )
+
+        self._idempotency = Counter(
+            "http_server_idempotent_requests",
+            "Requests with an Idempotency-Key: new, replay, in_flight, mismatch",
+            ("outcome",),
             registry=self.registry,
         )
 
@@ -127,14 +126,15 @@ class Metrics:
             status: the HTTP status.
             seconds: from the head of the request to the end of the answer.
         """
-        key = (method if method in METHODS else "_OTHER", route or UNMATCHED, status)
-        children = self._children.get(key)
-        if children is None:
-            labels = (key[0], key[1], str(status))
-            children = (self._requests.labels(*labels), self._durations.labels(*labels))
-            self._children[key] = children
-        children[0].inc()
-        children[1].observe(seconds)
+        known = self._known_requests.get((method, route, status))
+        (known or self._request(method, route, status)).add(seconds)
+
+    def _request(self, method: str, route: str | None, status: int) -> Tally:
+        if method not in METHODS:
+            return self._requests.of("_OTHER", route or UNMATCHED, str(status))
+        tally = self._requests.of(method, route or UNMATCHED, str(status))
+        self._known_requests[method, route, status] = tally
+        return tally
 
     def observe_statement(self, sqlstate: str | None, seconds: float) -> None:
         """Counts a statement.
@@ -143,8 +143,8 @@ class Metrics:
             sqlstate: five characters; None for success, and anything else is `other`.
             seconds: from sending it to having its answer.
         """
-        self._statements.labels(_sqlstate(sqlstate)).inc()
-        self._statement_durations.observe(seconds)
+        tally = self._successes if sqlstate is None else self._statements.of(_sqlstate(sqlstate))
+        tally.add(seconds)
 
     def count_retry(self, sqlstate: str | None) -> None:
         """Counts a transaction that is run again, by the SQLSTATE that made it fail."""
@@ -154,18 +154,23 @@ class Metrics:
         """Counts a COMMIT whose answer never came."""
         self._outcomes_unknown.inc()
 
-    def watch_pool(self, status: Callable[[], PoolStatus]) -> None:
+    def count_idempotency(self, outcome: str) -> None:
+        """Counts a request with an Idempotency-Key: `new`, `replay`, `in_flight`, `mismatch`."""
+        self._idempotency.labels(outcome).inc()
+
+    def watch_pool(self, status: Callable[[], PoolStatus], name: str = "database_pool") -> None:
         """Shows how full a pool is, asked at each scrape.
 
         Args:
             status: such as `Database.pool_status`.
+            name: what its metrics begin with; another one for `Database.direct_status`.
         """
-        for name, text, read in (
+        for part, text, read in (
             ("size", "Connections the pool may have", lambda: status().size),
             ("in_use", "Connections lent out", lambda: status().in_use),
             ("waiting", "Requests waiting for a connection", lambda: status().waiting),
         ):
-            gauge = Gauge(f"database_pool_{name}", text, registry=self.registry)
+            gauge = Gauge(f"{name}_{part}", text, registry=self.registry)
             gauge.set_function(read)
 
     def database_observer(self) -> "MetricsObserver":

@@ -7,5 +7,6 @@ repeat nor hide others, and page 10 000 costs as much as page 1.
 from kingpost.pagination.cursors import Cursors
 from kingpost.pagination.order import Key
 from kingpost.pagination.pages import Page, PageRequest, fetch_page
+from kingpost.pagination.prepared import PreparedList
 
-__all__ = ["Cursors", "Key", "Page", "PageRequest", "fetch_page"]
+__all__ = ["Cursors", "Key", "Page", "PageRequest", "PreparedList", "fetch_page"]

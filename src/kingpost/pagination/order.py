@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, false, literal, or_, tuple_
+from sqlalchemy import BindParameter, ColumnElement, and_, false, literal, or_, tuple_
 
 from kingpost.pagination.cursors import Position
 
@@ -116,4 +116,6 @@ def _same(key: Key, value: Any) -> ColumnElement[bool]:
 
 
 def _bound(key: Key, value: Any) -> ColumnElement[Any]:
+    if isinstance(value, BindParameter):
+        return value  # its value is given when the statement is run
     return literal(value, key.expression.type)

@@ -6,15 +6,15 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-# A datetime is a date and a bool an int, so the order matters.
+# A datetime is a date and a bool an int, so the order matters; the most frequent come first.
 _TAGS: tuple[tuple[str, type[Any], Callable[[Any], Any], Callable[[Any], Any]], ...] = (
+    ("u", UUID, str, UUID),
+    ("t", datetime, datetime.isoformat, datetime.fromisoformat),
     ("b", bool, bool, bool),
     ("i", int, str, int),  # as text: other JSON readers cut integers at 2**53
     ("f", float, float.hex, float.fromhex),
     ("s", str, str, str),
-    ("t", datetime, datetime.isoformat, datetime.fromisoformat),
     ("d", date, date.isoformat, date.fromisoformat),
-    ("u", UUID, str, UUID),
     ("n", Decimal, str, Decimal),
 )
 _READERS = {tag: read for tag, _, _, read in _TAGS}

@@ -1,10 +1,14 @@
 """Who asks: from the Authorization header to a principal with scopes."""
 
+import asyncio
+import hashlib
+import math
+import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
@@ -99,6 +103,8 @@ class KeyAuthenticator:
 
     A key that was found is remembered for a short time, so that a request costs no query of its
     own. A key revoked by another process lives on for that time at most; `forget` ends it here.
+    What was accepted is recognised again by a digest of the header, keyed with a secret of this
+    process; the header itself is not kept.
 
     Args:
         find: looks a key up by its id; a failure of the store propagates, so nobody gets in.
@@ -119,8 +125,11 @@ class KeyAuthenticator:
         self._pepper = pepper
         self._cache_seconds = cache_seconds
         self._used = used
-        self._known: OrderedDict[UUID, tuple[float, StoredKey]] = OrderedDict()
+        self._known: OrderedDict[UUID, _KnownKey] = OrderedDict()
+        self._accepted: OrderedDict[bytes, _KnownKey] = OrderedDict()
+        self._digest = hashlib.blake2b(key=secrets.token_bytes(32), digest_size=32)
         self._changes = 0
+        self._looking: dict[UUID, asyncio.Task[_KnownKey | None]] = {}
 
     async def authenticate(self, authorization: list[str]) -> Principal:
         """Returns the principal of a valid key.
@@ -134,16 +143,17 @@ class KeyAuthenticator:
         """
         if not authorization:
             raise Unauthenticated(_HOW, headers={"WWW-Authenticate": "Bearer"})
-        key = _bearer_token(authorization)
-        key_id = key_id_of(key)
-        stored = await self._stored(key_id) if key_id else None
-        offered = hash_key(key, self._pepper)
-        if not same_hash(offered, stored.key_hash if stored else bytes(32)) or stored is None:
+        digest = self._digest_of(authorization)
+        known = self._accepted.get(digest)
+        if known is None or known.fresh_until <= time.monotonic():
+            known = await self._checked(authorization)
+            self._accepted[digest] = known
+            if len(self._accepted) > _CACHED_KEYS:
+                self._accepted.popitem(last=False)
+        if known.expires <= time.time():
             raise _invalid_token()
-        if stored.revoked_at is not None or _is_past(stored.expires_at):
-            raise _invalid_token()
-        self._used(stored.id)
-        return Principal(f"key:{stored.id}", stored.scopes, stored.id)
+        self._used(known.stored.id)
+        return known.principal
 
     def forget(self, key_id: UUID) -> None:
         """Has a key looked up again at its next use, since it has changed.
@@ -152,21 +162,76 @@ class KeyAuthenticator:
             key_id: of the key.
         """
         self._changes += 1
-        self._known.pop(key_id, None)
+        self._looking.pop(key_id, None)  # it may have read what was there before
+        self._let_go(self._known.pop(key_id, None))
 
-    async def _stored(self, key_id: UUID) -> StoredKey | None:
+    def _digest_of(self, authorization: list[str]) -> bytes:
+        digest = self._digest.copy()
+        digest.update("\n".join(authorization).encode())  # a header is one line
+        return digest.digest()
+
+    async def _checked(self, authorization: list[str]) -> "_KnownKey":
+        key = _bearer_token(authorization)
+        key_id = key_id_of(key)
+        known = await self._looked_up(key_id) if key_id else None
+        offered = hash_key(key, self._pepper)
+        if not same_hash(offered, known.stored.key_hash if known else bytes(32)) or known is None:
+            raise _invalid_token()
+        if known.stored.revoked_at is not None:
+            raise _invalid_token()
+        return known
+
+    async def _looked_up(self, key_id: UUID) -> "_KnownKey | None":
         known = self._known.get(key_id)
-        now = time.monotonic()
-        if known is not None and known[0] > now:
-            return known[1]
-        changes = self._changes
+        if known is not None and known.fresh_until > time.monotonic():
+            return known
+        looking = self._looking.get(key_id)
+        if looking is None:
+            # All requests of a busy client find its key stale at the same moment.
+            looking = self._looking[key_id] = asyncio.create_task(self._look_up(key_id))
+            looking.add_done_callback(lambda task: self._looked(key_id, task))
+        return await asyncio.shield(looking)
+
+    def _looked(self, key_id: UUID, looking: "asyncio.Task[_KnownKey | None]") -> None:
+        if self._looking.get(key_id) is looking:
+            del self._looking[key_id]
+        if not looking.cancelled():
+            looking.exception()  # seen, should nobody wait for it any more
+
+    async def _look_up(self, key_id: UUID) -> "_KnownKey | None":
+        now, changes = time.monotonic(), self._changes
         stored = await self._find(key_id)
+        if stored is None:
+            return None
         is_current = changes == self._changes  # or the old row would outlive the change
-        if stored is not None and is_current and self._cache_seconds > 0:
-            self._known[key_id] = (now + self._cache_seconds, stored)
-            if len(self._known) > _CACHED_KEYS:
-                self._known.popitem(last=False)
-        return stored
+        known = _KnownKey(stored, now + self._cache_seconds if is_current else 0.0)
+        if known.fresh_until > now:
+            self._keep(known)
+        return known
+
+    def _keep(self, known: "_KnownKey") -> None:
+        self._let_go(self._known.pop(known.stored.id, None))
+        self._known[known.stored.id] = known
+        if len(self._known) > _CACHED_KEYS:
+            self._let_go(self._known.popitem(last=False)[1])
+
+    @staticmethod
+    def _let_go(known: "_KnownKey | None") -> None:
+        """Only what `forget` can find may stay fresh, or it would outlive being revoked."""
+        if known is not None:
+            known.fresh_until = 0.0
+
+
+class _KnownKey:
+    """A key as it was found, with what follows from it; it is looked up again when not fresh."""
+
+    __slots__ = ("expires", "fresh_until", "principal", "stored")
+
+    def __init__(self, stored: StoredKey, fresh_until: float) -> None:
+        self.stored = stored
+        self.fresh_until = fresh_until  # by the monotonic clock
+        self.expires = math.inf if stored.expires_at is None else stored.expires_at.timestamp()
+        self.principal = Principal(f"key:{stored.id}", stored.scopes, stored.id)
 
 
 def _bearer_token(authorization: list[str]) -> str:
@@ -178,7 +243,3 @@ def _bearer_token(authorization: list[str]) -> str:
 
 def _invalid_token() -> Unauthenticated:
     return Unauthenticated(_HOW, headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})
-
-
-def _is_past(moment: datetime | None) -> bool:
-    return moment is not None and moment <= datetime.now(UTC)

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from uuid import UUID
@@ -25,7 +26,7 @@ class LastUsed:
     ) -> None:
         self._write = write
         self._interval = interval
-        self._moments: dict[UUID, datetime] = {}
+        self._moments: dict[UUID, float] = {}
 
     def touch(self, key_id: UUID) -> None:
         """Notes that a key was used now.
@@ -33,7 +34,7 @@ class LastUsed:
         Args:
             key_id: of the key.
         """
-        self._moments[key_id] = datetime.now(UTC)
+        self._moments[key_id] = time.time()
 
     async def flush(self) -> None:
         """Writes what has been noted; on a failure it is kept for the next time."""
@@ -41,7 +42,7 @@ class LastUsed:
         if not moments:
             return
         try:
-            await self._write(moments)
+            await self._write({key: datetime.fromtimestamp(at, UTC) for key, at in moments.items()})
         except Exception as error:  # noqa: BLE001 - bookkeeping fails no request and no shutdown
             logger.warning("last use of keys could not be written: %s", type(error).__name__)
             self._moments = moments | self._moments

@@ -4,6 +4,7 @@ import functools
 import importlib
 import inspect
 import math
+from collections.abc import Awaitable
 from typing import Any, cast
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -84,9 +85,8 @@ class _Ports:
             development=config.settings.environment != "production",
         )
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         port = self._config.ops_port
         if port is not None and scope["type"] == "http" and scope["server"][1] == port:
-            await self._operations(scope, receive, send)
-        else:
-            await self._app(scope, receive, send)
+            return self._operations(scope, receive, send)
+        return self._app(scope, receive, send)

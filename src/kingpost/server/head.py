@@ -2,10 +2,12 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import chain
 
 import httptools
 
-from kingpost.problems import BadRequest, MethodNotImplemented, Problem
+from kingpost.problems import BadRequest, HeaderTooLarge, MethodNotImplemented, Problem
 from kingpost.settings import ServiceSettings
 
 Headers = list[tuple[bytes, bytes]]
@@ -51,9 +53,9 @@ class Limits:
         )
 
 
-def target_of(
+def path_and_query(
     *, method: bytes, url: bytes, version: str, headers: Headers, limits: Limits, port: int | None
-) -> bytes:
+) -> tuple[str, bytes]:
     """Checks a head and says what it asks for.
 
     Args:
@@ -61,32 +63,47 @@ def target_of(
         url: the request target as it was sent.
         version: such as `1.1`.
         headers: names in lower case.
-        limits: says which hosts are served.
+        limits: of the server.
         port: the local port that the request came to.
 
     Returns:
-        The target in origin form, such as `/users?limit=2`.
+        The path, escapes as they are, and the query without its question mark.
 
     Raises:
         Problem: the request must be refused.
     """
+    _check_size(headers, limits)
     if version not in ("1.0", "1.1"):
         raise BadRequest("The protocol must be HTTP/1.1 or HTTP/1.0.")
     if method == b"CONNECT":
         raise MethodNotImplemented("This is not a proxy.")
-    _check_framing(version, headers)
-    host = _host_of(version, headers)
+    host = _check_headers(version, headers)
     target, authority = _origin_form(method, url)
     if authority is not None and host is not None and authority.lower() != host.lower():
         raise BadRequest("The target names another host than the Host header.")
     _check_allowed(host, target, limits, port)
-    return target
+    return _split(target)
+
+
+def _check_size(headers: Headers, limits: Limits) -> None:
+    if len(headers) > limits.headers:
+        raise HeaderTooLarge(f"The limit is {limits.headers} header lines.")
+    if sum(map(len, chain.from_iterable(headers))) + 4 * len(headers) > limits.header_bytes:
+        raise HeaderTooLarge(f"The limit is {limits.header_bytes} bytes.")
+
+
+def _check_headers(version: str, headers: Headers) -> bytes | None:
+    """The host, if there is one, of headers that are in order."""
+    values = dict(headers)
+    if b"transfer-encoding" in values:
+        _check_framing(version, headers)
+    if len(values) == len(headers) and b"host" in values:  # as nearly always
+        return _valid_host(values[b"host"])
+    return _host_of(version, headers)
 
 
 def _check_framing(version: str, headers: Headers) -> None:
     codings = [value.strip().lower() for name, value in headers if name == b"transfer-encoding"]
-    if not codings:
-        return
     if version == "1.0":
         raise BadRequest("HTTP/1.0 has no Transfer-Encoding.")
     if codings != [b"chunked"]:
@@ -99,9 +116,21 @@ def _host_of(version: str, headers: Headers) -> bytes | None:
         return None
     if len(hosts) != 1:
         raise BadRequest("The request must have exactly one Host header.")
-    if not _HOST.fullmatch(hosts[0]):
+    return _valid_host(hosts[0])
+
+
+def _valid_host(value: bytes) -> bytes:
+    host = value.strip()
+    if _name_in(host) is None:
         raise BadRequest("The Host header is not valid.")
-    return hosts[0]
+    return host
+
+
+@lru_cache(maxsize=256)
+def _name_in(host: bytes) -> str | None:
+    """The name without its port, in lower case; None if it is no host at all."""
+    match = _HOST.fullmatch(host)
+    return match[1].decode("ascii").lower() if match else None
 
 
 def _origin_form(method: bytes, url: bytes) -> tuple[bytes, bytes | None]:
@@ -129,9 +158,36 @@ _SCHEMES = (b"http", b"https")
 def _check_allowed(host: bytes | None, target: bytes, limits: Limits, port: int | None) -> None:
     if not limits.hosts or port in limits.open_ports or target in _PROBES:
         return
-    match = _HOST.fullmatch(host or b"")
-    if match is None or match[1].decode("ascii").lower() not in limits.hosts:
+    if host is None or _name_in(host) not in limits.hosts:
         raise BadRequest("This host is not served here.")
+
+
+def _split(target: bytes) -> tuple[str, bytes]:
+    try:
+        if target.startswith(b"/") and b"#" not in target:
+            path, _, query = target.partition(b"?")
+            return path.decode("ascii"), query
+        parsed = httptools.parse_url(target)
+        return (parsed.path or b"").decode("ascii"), parsed.query or b""
+    except (httptools.HttpParserError, UnicodeDecodeError) as error:
+        raise BadRequest("The request target is not valid.") from error
+
+
+def without_upgrade(method: bytes, url: bytes, version: str, headers: Headers) -> bytes:
+    """Writes a head down again as that of a plain request (RFC 9110 section 7.8).
+
+    Args:
+        method: of the request.
+        url: the request target as it was sent.
+        version: such as `1.1`.
+        headers: names in lower case.
+
+    Returns:
+        The head as bytes, with its empty line.
+    """
+    lines = [b"%b %b HTTP/%b" % (method, url, version.encode("ascii"))]
+    lines += [b"%b: %b" % header for header in headers if header[0] != b"upgrade"]
+    return b"\r\n".join(lines) + b"\r\n\r\n"
 
 
 def explain(error: httptools.HttpParserError, start: bytes) -> Problem:

@@ -51,10 +51,10 @@ class OperationsRoutes:
         self._app = app
         self._operations = operations_app(state)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serves one request (ASGI 3)."""
         ours = scope["type"] == "http" and scope["path"] in PATHS
-        await (self._operations if ours else self._app)(scope, receive, send)
+        return (self._operations if ours else self._app)(scope, receive, send)
 
 
 class _Operations:
@@ -95,7 +95,8 @@ class _Operations:
         return _problem(NotReady("A check failed.", checks=results))
 
     async def _metrics(self) -> Answer:
-        body = self._state.metrics.render()
+        render_all = self._state.render_all
+        body = await render_all() if render_all else self._state.metrics.render()
         headers = [
             (b"content-type", self._state.metrics.content_type.encode()),
             (b"content-length", str(len(body)).encode()),

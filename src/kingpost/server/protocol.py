@@ -4,22 +4,22 @@ import asyncio
 from typing import Any, cast
 
 import httptools
-import structlog
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from kingpost.middleware.identity import request_id_from, single
 from kingpost.problems import HeaderTooLarge, Problem, RequestTimeout, UriTooLong
-from kingpost.server.head import Headers, Limits, explain, target_of
+from kingpost.server.cycle import Cycle
+from kingpost.server.head import Limits, explain, path_and_query, without_upgrade
+from kingpost.server.idle import IdleTimer
 from kingpost.server.lingering import LingeringTransport
-from kingpost.server.refusal import refusal_bytes
+from kingpost.server.refusal import note_refusal, refusal_bytes
+from kingpost.server.scopes import Scopes
 from kingpost.server.state import State
 
 LATE_BODY_BYTES = 256 * 1024
 FRESH_SECONDS = 2.0
-
-_log = structlog.get_logger("kingpost.protocol")
 
 
 class GuardedProtocol(HttpToolsProtocol):
@@ -49,7 +49,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._in_head = False
         self._in_body = False
         self._heads = 0
-        self._known_bytes = 0
+        self._trailer_bytes = 0
         self._raw_bytes = 0
         self._late_bytes = 0
         self._start = b""
@@ -57,27 +57,27 @@ class GuardedProtocol(HttpToolsProtocol):
         self._refusal: Problem | None = None
         self._refused = False
         self._head_timer: asyncio.TimerHandle | None = None
+        self._idle = IdleTimer(self.loop, self.timeout_keep_alive, self.timeout_keep_alive_handler)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn: asyncio's own annotation is too wide
         """A client connected; it has the keep-alive time to begin."""
         super().connection_made(transport)
         self._lingering = LingeringTransport(transport, self._still_sending)
         self.transport = cast(asyncio.Transport, self._lingering)
-        self.timeout_keep_alive_task = self.loop.call_later(
-            self.timeout_keep_alive, self.timeout_keep_alive_handler
-        )
+        self._idle.start()
+        self._scopes = Scopes(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone."""
         if self._answering():
             cast(dict[str, Any], self.cycle.scope)["kingpost.disconnected"] = True
         super().connection_lost(exc)
-        self._unset_keepalive_if_required()  # uvicorn leaves it running after a reset
+        self._idle.forget()
         self._stop_head_timer()
         self._lingering.forget()
 
     def _answering(self) -> bool:
-        cycle = cast("RequestResponseCycle | None", self.cycle)  # None before the first request
+        cycle = cast("Cycle | None", self.cycle)  # None before the first request
         return cycle is not None and not cycle.response_complete
 
     def _still_sending(self) -> bool:
@@ -92,7 +92,7 @@ class GuardedProtocol(HttpToolsProtocol):
             return
         if self._refusal is not None:
             return
-        self._unset_keepalive_if_required()
+        self._idle.stop()
         heads, in_body = self._heads, self._in_body
         if not self._in_head and not in_body:
             self._start = data[:64]
@@ -126,39 +126,40 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """A request begins."""
-        super().on_message_begin()
+        self.url = b""
+        self.headers = []
         self._in_head = True
         self._heads += 1
-        self._known_bytes = 0
+        self._trailer_bytes = 0
         self._raw_bytes = 0
 
     def on_url(self, url: bytes) -> None:
         """A piece of the request target."""
-        super().on_url(url)
+        self.url += url
         if len(self.url) > self.limits.url_bytes:
             self._raise(UriTooLong(f"The limit is {self.limits.url_bytes} bytes."))
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header line, or a trailer, which is dropped (RFC 9110 section 6.5.1)."""
-        self._known_bytes += len(name) + len(value) + 4
-        if self._known_bytes > self.limits.header_bytes:
-            self._raise(HeaderTooLarge(f"The limit is {self.limits.header_bytes} bytes."))
-        if not self._in_head:
+        if self._in_head:
+            self.headers.append((name, value))
             return
-        super().on_header(name, value)
-        if len(self.headers) > self.limits.headers:
-            self._raise(HeaderTooLarge(f"The limit is {self.limits.headers} header lines."))
+        self._trailer_bytes += len(name) + len(value) + 4
+        if self._trailer_bytes > self.limits.header_bytes:
+            self._raise(HeaderTooLarge(f"The limit is {self.limits.header_bytes} bytes."))
 
     def on_headers_complete(self) -> None:
         """The head is complete; the request is handed to the application if it is in order."""
         method = self.parser.get_method()
+        self.headers = [(name.lower(), value) for name, value in self.headers]
         if self.parser.should_upgrade() and method != b"CONNECT":
             return  # `_begin_again` parses it once more as a plain request
+        version = self.parser.get_http_version()
         try:
-            self.url = target_of(
+            path, query = path_and_query(
                 method=method,
                 url=self.url,
-                version=self.parser.get_http_version(),
+                version=version,
                 headers=self.headers,
                 limits=self.limits,
                 port=self.server[1] if self.server else None,
@@ -168,7 +169,15 @@ class GuardedProtocol(HttpToolsProtocol):
         self._in_head, self._in_body = False, True
         self._late_bytes = 0
         self._stop_head_timer()
-        super().on_headers_complete()
+        keep_alive = version != "1.0" and self.parser.should_keep_alive()
+        scope = self._scopes.scope(method, version, path, query, self.headers)
+        waits = self._answering()
+        self.cycle = cycle = Cycle(self, scope, keep_alive=keep_alive)
+        if waits:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((cycle, self.app))
+        else:
+            cycle.start(self.loop, self.app)
 
     def on_body(self, body: bytes) -> None:
         """A piece of the content; little of it is read on after the answer was sent."""
@@ -183,7 +192,11 @@ class GuardedProtocol(HttpToolsProtocol):
         if self._in_head:
             return
         self._in_body = False
-        super().on_message_complete()
+        if self.cycle.response_complete:
+            self._stop_head_timer()  # that was the time of the content; a head has its own
+        else:
+            self.cycle.more_body = False
+            self.cycle.message_event.set()
 
     def _begin_again(self) -> bytes:
         """Makes a new parser. Returns the head for it, without the upgrade, which may be ignored.
@@ -192,18 +205,15 @@ class GuardedProtocol(HttpToolsProtocol):
         bytes; clients that offer `h2c` with every request (RFC 9110 section 7.8) would lose it.
         """
         method, version = self.parser.get_method(), self.parser.get_http_version()
-        kept: Headers = [(name, value) for name, value in self.headers if name != b"upgrade"]
-        lines = [b"%s %s HTTP/%s" % (method, self.url, version.encode("ascii"))]
-        lines += [b"%s: %s" % header for header in kept]
+        again = without_upgrade(method, self.url, version, self.headers)
         self.parser = httptools.HttpRequestParser(self)
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
-        return b"\r\n".join(lines) + b"\r\n\r\n"
+        return again
 
     # Slow heads
 
     def _watch_head(self) -> None:
-        idle = not self._in_body and not self._answering()
-        if self._head_timer is None and (self._in_head or idle):
+        if self._head_timer is None and (self._in_head or not self._answering()):
             self._head_timer = self.loop.call_later(self.limits.head_seconds, self._head_late)
 
     def _head_late(self) -> None:
@@ -236,49 +246,43 @@ class GuardedProtocol(HttpToolsProtocol):
         if self.pipeline and self.pipeline[0][0] is broken:
             self.pipeline.popleft()  # it has not begun; those before it go on
             return False
-        if broken.response_started:
-            broken.keep_alive = False
-            if broken.response_complete:
-                self._refused = True
-                self.transport.close()
-            return True
-        broken.disconnected = True
-        broken.response_complete = True
-        broken.message_event.set()
-        return False
+        begun = cast(Cycle, broken).give_up()
+        if begun and broken.response_complete:
+            self._refused = True
+            self.transport.close()
+        return begun
 
     def on_response_complete(self) -> None:
         """An answer was sent."""
-        last = not self.pipeline
-        if last and self._refusal is not None and not self.transport.is_closing():
-            self.server_state.total_requests += 1
-            self._answer_refusal()
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
             return
-        super().on_response_complete()
+        if self.pipeline:
+            self.flow.resume_reading()
+            cycle, app = self.pipeline.pop()
+            cast(Cycle, cycle).start(self.loop, app)
+        elif self._refusal is not None:
+            self._answer_refusal()
+        else:
+            self.flow.resume_reading()
+            self._idle.start()
+            if not (self._in_body or self._in_head):  # an idle connection keeps nothing
+                self.cycle, self.headers = cast(Any, None), []
 
     def _answer_refusal(self) -> None:
         if self._refused or self._refusal is None or self.transport.is_closing():
             return
         self._refused = True
         problem = self._refusal
-        request_id = request_id_from(single(self.headers or [], b"x-request-id"))
+        headers = [(name.lower(), value) for name, value in self.headers or ()]
+        request_id = request_id_from(single(headers, b"x-request-id"))
         head = bool(self.url) and self.parser.get_method() == b"HEAD"
         defaults = self.server_state.default_headers
         self.transport.write(refusal_bytes(problem, request_id, defaults, head=head))
-        self._note_refusal(problem, request_id)
-        self.transport.close()
-
-    def _note_refusal(self, problem: Problem, request_id: str) -> None:
-        _log.warning(
-            "request refused",
-            request_id=request_id,
-            status=problem.status,
-            problem=problem.slug,
-            detail=problem.detail,
-            client=self.client[0] if self.client else None,
-        )
+        note_refusal(problem, request_id, self.client[0] if self.client else None)
         if self.state is not None:
             self.state.metrics.observe_request("_OTHER", None, problem.status, 0.0)
+        self.transport.close()
 
     # The end of the server
 

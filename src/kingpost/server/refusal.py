@@ -1,9 +1,12 @@
 """The answer to a request that never became one."""
 
+import structlog
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from kingpost.middleware.answers import RawHeaders, problem_answer
 from kingpost.problems import Problem
+
+_log = structlog.get_logger("kingpost.protocol")
 
 _CLOSE = (b"connection", b"close")
 
@@ -33,3 +36,21 @@ def refusal_bytes(
     ]
     lines = b"".join(b"%s: %s\r\n" % header for header in headers)
     return STATUS_LINE[problem.status] + lines + b"\r\n" + (b"" if head else answer.body)
+
+
+def note_refusal(problem: Problem, request_id: str, client: str | None) -> None:
+    """Logs that a request was refused.
+
+    Args:
+        problem: why.
+        request_id: the id that its answer has.
+        client: the address that it came from.
+    """
+    _log.warning(
+        "request refused",
+        request_id=request_id,
+        status=problem.status,
+        problem=problem.slug,
+        detail=problem.detail,
+        client=client,
+    )

@@ -15,8 +15,9 @@ import uvicorn
 
 from kingpost.observability import configure_logging
 from kingpost.server.configuration import ServerConfig
+from kingpost.server.garbage import calm_garbage_collector
 from kingpost.server.protocol import GuardedProtocol
-from kingpost.server.sockets import bind, port_of
+from kingpost.server.sockets import accept_waiting, open_ports, port_of
 from kingpost.settings import ServiceSettings
 
 TICK_SECONDS = 0.05
@@ -57,6 +58,8 @@ class Server(uvicorn.Server):
         self.on_ready = on_ready
         self.port: int | None = None
         self.ops_port: int | None = None
+        self.leaving = False
+        self._listeners: list[socket.socket] = []
 
     def bind(self) -> list[socket.socket]:
         """Opens the ports.
@@ -68,15 +71,7 @@ class Server(uvicorn.Server):
             PortTaken: a port is in use.
             BindError: a port cannot be used for another reason.
         """
-        settings = self.settings
-        listeners = [bind(settings.host, settings.port, setting="APP_PORT")]
-        if settings.ops_port is not None:
-            try:
-                listeners.append(bind(settings.host, settings.ops_port, setting="APP_OPS_PORT"))
-            except BaseException:
-                listeners[0].close()
-                raise
-        return listeners
+        return open_ports(self.settings)
 
     def run(self, sockets: list[socket.socket] | None = None) -> None:
         """Serves until it is told to end.
@@ -91,6 +86,7 @@ class Server(uvicorn.Server):
         """
         configure_logging(self.settings.log_level, json=self.settings.environment == "production")
         listeners = sockets if sockets is not None else self.bind()
+        self._listeners = listeners
         self.port = port_of(listeners[0])
         if len(listeners) > 1:
             self.ops_port = self.config.ops_port = port_of(listeners[1])
@@ -102,6 +98,7 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Starts the lifespan and accepts requests."""
         await super().startup(sockets)
+        calm_garbage_collector()
         _log.info("serving", host=self.settings.host, port=self.port, ops_port=self.ops_port)
         if self.on_ready is not None:
             self.on_ready(self)
@@ -119,25 +116,74 @@ class Server(uvicorn.Server):
             for number, handler in before.items():
                 signal.signal(number, handler)
 
+    def end(self) -> None:
+        """Ends as at SIGTERM; may be called from any thread."""
+        self.leaving = False
+        self.should_exit = True
+
+    def leave(self) -> None:
+        """Ends while others go on serving the same sockets; may be called from any thread.
+
+        The sockets are closed at once, and what waits in them is left to the others. This one
+        stays ready for the connections it has: each ends with its next answer, or when it was
+        idle for `keep_alive_timeout`, so none is closed while a request may be on its way.
+        """
+        self.leaving = True
+        self.should_exit = True
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Drains, then ends."""
+        if self.leaving:
+            self._close_listeners()
         await self._drain()
+        await self._stop_accepting()
         await super().shutdown(sockets)
 
     async def _drain(self) -> None:
         # Both at once: who has seen that it is not ready gets answers that say so.
         if self.config.state is not None:
-            self.config.state.draining = True
+            self.config.state.draining = not self.leaving
         self.config.encoded_headers.append((b"connection", b"close"))
         await self.on_tick(0)  # renews the default headers, without a pause
-        _log.info("draining", seconds=self.settings.drain_seconds)
+        _log.info("draining", seconds=self._drain_seconds())
         for connection in list(self.server_state.connections):
             if isinstance(connection, GuardedProtocol):
                 connection.drain()
-        end = time.monotonic() + self.settings.drain_seconds
-        while not self.force_exit and time.monotonic() < end:
+        begun = time.monotonic()
+        while not self._drained(time.monotonic() - begun):
             await asyncio.sleep(TICK_SECONDS)
             await self.on_tick(0)
+
+    def _drain_seconds(self) -> float:
+        settings = self.settings
+        return settings.keep_alive_timeout if self.leaving else settings.drain_seconds
+
+    def _drained(self, seconds: float) -> bool:
+        alone = self.leaving and not self.server_state.connections
+        return self.force_exit or alone or seconds >= self._drain_seconds()
+
+    async def _stop_accepting(self) -> None:
+        """Closes the ports; who has connected already, although not been accepted, is served."""
+        if not self._listeners:
+            return
+        kept = [listener.dup() for listener in self._listeners]
+        self._close_listeners()
+        loop = asyncio.get_running_loop()
+        for connection in accept_waiting(kept):
+            with contextlib.suppress(OSError):
+                await loop.connect_accepted_socket(self._protocol, connection)
+
+    def _protocol(self) -> GuardedProtocol:
+        return GuardedProtocol(
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+
+    def _close_listeners(self) -> None:
+        for server in self.servers:
+            server.close()
+        for listener in self._listeners:
+            listener.close()
+        self._listeners = []
 
 
 def serve(
@@ -147,6 +193,8 @@ def serve(
     on_ready: Callable[[Server], object] | None = None,
 ) -> None:
     """Serves an application in this process until SIGTERM or SIGINT.
+
+    `kingpost.server.workers.Supervisor` serves with several.
 
     Args:
         app: an ASGI application, a factory for one, or `module:name` of either.

@@ -1,8 +1,14 @@
 """Listening sockets, bound before anything else is started, so that mistakes show at once."""
 
+import contextlib
 import errno
 import socket
+from collections.abc import Iterable, Sequence
 from typing import Any
+
+from kingpost.settings import ServiceSettings
+
+_MOST_WAITING = 4096  # the kernel's queue has fewer unless told otherwise (net.core.somaxconn)
 
 
 class BindError(Exception):
@@ -40,6 +46,68 @@ def bind(host: str, port: int, *, setting: str = "APP_PORT", backlog: int = 2048
         raise _explained(error, host, port, setting) from error
     listener.setblocking(False)
     return listener
+
+
+def open_ports(
+    settings: ServiceSettings,
+    prefix: str = "APP_",
+    inherited: Sequence[socket.socket] = (),
+) -> list[socket.socket]:
+    """Opens the ports of a service.
+
+    Args:
+        settings: host and ports; port 0 takes a free one.
+        prefix: of the settings' names, for the message.
+        inherited: listening sockets from elsewhere; those at the wanted addresses are used
+            instead of new ones, the others are closed.
+
+    Returns:
+        The listening sockets, the API's first, then that of the operations port if there is one.
+
+    Raises:
+        PortTaken: a port is in use.
+        BindError: a port cannot be used for another reason.
+    """
+    wanted = {"PORT": settings.port, "OPS_PORT": settings.ops_port}
+    given = {listener.getsockname(): listener for listener in inherited}
+    opened: list[socket.socket] = []
+    try:
+        for name, port in wanted.items():
+            if port is not None:
+                known = given.pop(_resolve(settings.host, port)[1], None)
+                opened.append(known or bind(settings.host, port, setting=f"{prefix}{name}"))
+    except BaseException:
+        _close(opened)
+        raise
+    finally:
+        _close(given.values())
+    return opened
+
+
+def accept_waiting(listeners: Sequence[socket.socket]) -> list[socket.socket]:
+    """Accepts who has connected, and closes the listening sockets.
+
+    The kernel resets connections that wait in a socket when its last owner closes it.
+
+    Args:
+        listeners: that do not block.
+
+    Returns:
+        The connections.
+    """
+    accepted: list[socket.socket] = []
+    for listener in listeners:
+        with contextlib.suppress(OSError):  # nobody is left, or no descriptor is
+            accepted.extend(listener.accept()[0] for _ in range(_MOST_WAITING))
+        listener.close()
+    for connection in accepted:
+        connection.setblocking(False)
+    return accepted
+
+
+def _close(sockets: Iterable[socket.socket]) -> None:
+    for item in sockets:
+        item.close()
 
 
 def port_of(listener: socket.socket) -> int:

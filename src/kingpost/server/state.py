@@ -17,8 +17,10 @@ class State:
         checks: by name, what must work for the service to be ready; a check raises if it
             does not.
         metrics: what `/metrics` shows.
+        render_all: renders the metrics of all workers, where there are several.
     """
 
     draining: bool = False
     checks: dict[str, Check] = field(default_factory=dict)
     metrics: Metrics = field(default_factory=Metrics)
+    render_all: Callable[[], Awaitable[bytes]] | None = None

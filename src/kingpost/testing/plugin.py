@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from kingpost.settings import ServiceSettings
     from kingpost.testing.databases import Databases
     from kingpost.testing.process import ServerProcess
+    from kingpost.testing.rehearsal import Rehearse
     from kingpost.testing.statements import StatementBudget
 
 
@@ -119,6 +120,14 @@ def empty_database_url(
     """The URL of a new database without any tables, dropped after the test."""
     with databases.copy() as name:
         yield postgres.url(name, driver)
+
+
+@pytest.fixture(scope="session")
+def rehearsal(project: Project, postgres: EmbeddedPostgres) -> Rehearse:
+    """Rehearses a revision: `assert_safe(rehearsal("a1b2"))`, or the newest one without a name."""
+    from kingpost.testing.rehearsal import rehearse_with
+
+    return rehearse_with(project, postgres)
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,8 @@ from typing import Any, Protocol
 from sqlalchemy import Engine, event
 from sqlalchemy.engine import Connection
 
+from kingpost.database.observer import Reporter
+
 
 class StatementBudgetExceeded(AssertionError):
     """A block sent another number of statements than it may; the message lists them."""
@@ -37,7 +39,7 @@ class StatementBudget(Protocol):
 def count_statements(
     exactly: int | None = None, *, at_most: int | None = None
 ) -> Iterator[list[str]]:
-    """Counts the statements that all engines of this process send during the block.
+    """Counts the statements that all databases of this process send during the block.
 
     BEGIN, COMMIT and what a driver sends on its own are not counted: they are no statements of
     the code under test.
@@ -72,9 +74,11 @@ def _listening(note: Callable[[str], None]) -> Iterator[None]:
             note(sql)
 
     event.listen(Engine, "before_cursor_execute", before_cursor_execute)
+    Reporter.watchers.append(note)
     try:
         yield
     finally:
+        Reporter.watchers.remove(note)
         event.remove(Engine, "before_cursor_execute", before_cursor_execute)
 
 

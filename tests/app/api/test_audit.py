@@ -21,9 +21,11 @@ async def test_every_change_leaves_who_what_when_and_the_difference(
 ) -> None:
     ada = await make_user(name="Ada")
     changed = await client.patch(
-        f"/api/v1/users/{ada['id']}", json={"name": "Countess"}, headers={"X-Request-Id": "req-1"}
+        f"/api/v1/users/{ada['id']}",
+        json={"name": "Countess"},
+        headers={"X-Request-Id": "req-1", "If-Match": "*"},
     )
-    await client.delete(f"/api/v1/users/{ada['id']}")
+    await client.delete(f"/api/v1/users/{ada['id']}", headers={"If-Match": "*"})
 
     deleted, updated, created = await entries(client, entity_id=ada["id"])
 
@@ -48,7 +50,7 @@ async def test_the_posts_that_go_with_their_author_are_recorded_too(
 ) -> None:
     ada = await make_user()
     posts = {(await make_post(ada, f"Post {n}"))["id"] for n in range(3)}
-    await client.delete(f"/api/v1/users/{ada['id']}")
+    await client.delete(f"/api/v1/users/{ada['id']}", headers={"If-Match": "*"})
 
     deleted = [e for e in await entries(client, entity="posts") if e["action"] == "delete"]
 

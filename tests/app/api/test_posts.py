@@ -44,7 +44,9 @@ async def test_limits_hold_for_create_and_patch(
     good = {"title": "x" * 200, "content": "é" * 2000, "author_id": ada["id"]}
 
     created = await client.post(POSTS, json=good | {field: value})
-    patched = await client.patch(f"{POSTS}/{post['id']}", json={field: value})
+    patched = await client.patch(
+        f"{POSTS}/{post['id']}", json={field: value}, headers={"If-Match": "*"}
+    )
 
     for answer in (created, patched):
         assert answer.status_code == 422, answer.text
@@ -57,8 +59,10 @@ async def test_a_post_is_changed_and_deleted(
 ) -> None:
     post = await make_post(await make_user())
 
-    changed = await client.patch(f"{POSTS}/{post['id']}", json={"title": "On looms"})
-    deleted = await client.delete(f"{POSTS}/{post['id']}")
+    changed = await client.patch(
+        f"{POSTS}/{post['id']}", json={"title": "On looms"}, headers={"If-Match": "*"}
+    )
+    deleted = await client.delete(f"{POSTS}/{post['id']}", headers={"If-Match": "*"})
 
     assert changed.json() == post | {
         "title": "On looms",

@@ -118,8 +118,20 @@ def meanings() -> Iterator[Case]:
     yield send("25 a taken email in capitals", USERS, {"email": "<EMAIL>"}, 409, "conflict")
     yield send(
         "45 a taken email in a change", f"{USERS}/<other>", {"email": "<email>"}, 409, "conflict",
-        method="PATCH", pointer="/body/email",
+        sent=[JSON, ("If-Match", "*")], method="PATCH", pointer="/body/email",
     )  # fmt: skip
+    change = {"name": "x"}
+    yield send("42 a change without If-Match", f"{USERS}/<user>", change, 428,
+        "precondition-required", method="PATCH",
+    )  # fmt: skip
+    for tag, status, slug in (
+        ('"0-000000"', 412, "precondition-failed"), ('W/"1-000000"', 412, "precondition-failed"),
+        ("1-000000", 400, "bad-request"), ('"open', 400, "bad-request"),
+    ):  # fmt: skip
+        yield send(
+            f"43 If-Match: {tag}", f"{USERS}/<user>", change, status, slug,
+            sent=[JSON, ("If-Match", tag)], method="PATCH",
+        )  # fmt: skip
     missing = POST | {"author_id": "<missing>"}
     yield send(
         "46 a missing author", POSTS, missing, 422, "invalid-reference", pointer="/body/author_id"

@@ -31,6 +31,10 @@ def map_case(_: schemathesis.HookContext, case: schemathesis.Case) -> schemathes
         post["author_id"] = author()
     if case.query and "cursor" in case.query:
         case.query = with_cursor(case.formatted_path, case.query)
+    if case.headers and "If-Match" in case.headers:
+        case.headers["If-Match"] = "*"
+    if case.headers and "Idempotency-Key" in case.headers:
+        case.headers["Idempotency-Key"] = f'"{uuid4()}"'  # used once, and not for other requests
     case.body = with_plain_integers(case.body)
     return case
 

@@ -123,6 +123,9 @@ def test_no_secret_is_seen_anywhere(watched: Watched, program: Callable[[str], s
         assert not watched.leaks(run([program("kingpost"), *command], watched.server.environ))
 
 
+ANY = {"If-Match": "*"}
+
+
 def use_everything(watched: Watched) -> None:
     call = watched.call
     email = f"{PRIVATE}@example.com"
@@ -132,8 +135,8 @@ def use_everything(watched: Watched) -> None:
     call("POST", "posts:batch", 201, json={"items": [body, body]})
     call("GET", f"users/by-email/{email}", 200)
     call("GET", "posts", 200, params={"q": PRIVATE, "limit": 1})
-    call("PATCH", f"posts/{post['id']}", 200, json={"content": PRIVATE * 2})
-    call("DELETE", f"posts/{post['id']}", 204)
+    call("PATCH", f"posts/{post['id']}", 200, json={"content": PRIVATE * 2}, headers=ANY)
+    call("DELETE", f"posts/{post['id']}", 204, headers=ANY)
     key = watched.new_key("keys", {"name": "k", "scopes": ["posts:read"]})
     successor = watched.new_key(f"keys/{key['id']}/rotation", {})
     call("GET", "posts", 200, headers={"Authorization": f"Bearer {successor['key']}"})

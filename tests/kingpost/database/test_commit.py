@@ -12,7 +12,7 @@ from kingpost.context import RequestContext, current_request
 from kingpost.database import Database, Transaction
 from kingpost.database.engine import is_dead
 from kingpost.middleware import Deadline
-from kingpost.problems import OutcomeUnknown, Unavailable
+from kingpost.problems import DeadlineExceeded, OutcomeUnknown, Unavailable
 
 
 class Create:
@@ -132,6 +132,28 @@ async def test_a_commit_is_finished_although_its_request_is_given_up(
     await until(lambda: create.hooks == 1)
     assert await sql("SELECT count(*) FROM authors") == [(1,)]
     await until(lambda: library.pool_status().in_use == 0)
+
+
+async def test_a_deadline_in_the_last_moment_before_commit_is_not_denied_by_it(
+    library: Database, sql: Sql
+) -> None:
+    request = RequestContext("r-1")
+    token = current_request.set(request)
+
+    def give_up() -> None:
+        assert not request.committing  # so its client is told that nothing was changed
+        request.abandoned = True
+
+    async def too_slow(tx: Transaction) -> None:
+        await tx.session.execute(text("CREATE TABLE left_over ()"))
+        asyncio.get_running_loop().call_soon(give_up)
+
+    try:
+        with pytest.raises(DeadlineExceeded):
+            await library.unit_of_work().run(too_slow)
+    finally:
+        current_request.reset(token)
+    assert await sql("SELECT 1 FROM pg_class WHERE relname = 'left_over'") == []
 
 
 async def test_committing_is_over_when_the_server_has_answered(library: Database) -> None:

@@ -3,12 +3,15 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import httpx
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import MetaData, text
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from kingpost.database import Database, DatabaseOptions
 from kingpost.http import Runtime, install
+from kingpost.middleware import Observe
 from kingpost.pagination import Cursors
 from kingpost.security import NoAuthentication
 from kingpost.server import State
@@ -68,3 +71,23 @@ async def test_a_service_may_have_no_keys(database: Database) -> None:
 
     assert app.state.kingpost.keys is None
     await database.close()
+
+
+async def test_nothing_is_around_observe_but_what_was_put_there(database: Database) -> None:
+    class Broken:
+        def __init__(self, app: ASGIApp) -> None:
+            self.app = app
+
+        async def __call__(self, _scope: Scope, _receive: Receive, _send: Send) -> None:
+            raise ZeroDivisionError
+
+    app = installed(FastAPI(), database)
+    outermost = app.build_middleware_stack()
+    app.add_middleware(Broken)
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        answer = await client.get("/problems")
+    await database.close()
+
+    assert isinstance(outermost, Observe)
+    assert answer.text == "Internal Server Error", "FastAPI answers what is outside of Observe"

@@ -1,7 +1,10 @@
+from collections.abc import Callable
+from urllib.parse import parse_qsl
+
 import pytest
 
-from kingpost.http.query import check_query
-from kingpost.problems import Invalid, UnknownParameter
+from kingpost.http.query import check_query, read_query
+from kingpost.problems import Invalid, Problem, UnknownParameter
 
 KNOWN = frozenset({"limit", "cursor", "q"})
 
@@ -42,3 +45,34 @@ def test_a_hostile_name_is_not_echoed_as_it_is() -> None:
     pointer = caught.value.errors[0].pointer
     assert pointer.isprintable()
     assert len(pointer) < 60
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        *(
+            b"",
+            b"limit=1",
+            b"q=%C3%A9+x&limit=2",
+            b"q=",
+            b"&&limit=1&",
+            b"limit",
+            b"q=a=b",
+            b"q=%26",
+        ),
+        *(b"limt=1", b"limit=1&limit=2", b"q=%ff", b"q=\xff", b"=1", b"limit=1&x=2&x=3", b"%71=1"),
+    ],
+)
+def test_a_query_is_read_as_it_is_checked(query: bytes) -> None:
+    def lenient() -> dict[str, str]:
+        check_query(query, KNOWN)
+        return dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True))
+
+    assert outcome(lambda: read_query(query, KNOWN)) == outcome(lenient)
+
+
+def outcome(read: Callable[[], object]) -> object:
+    try:
+        return read()
+    except Problem as problem:
+        return type(problem), problem.errors

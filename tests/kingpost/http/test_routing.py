@@ -1,9 +1,16 @@
+from typing import Annotated, Any
 from uuid import UUID
 
 import httpx
-from fastapi import FastAPI
+import pytest
+from fastapi import APIRouter, Depends, FastAPI, Query, Request
+
+from kingpost.context import RequestContext, current_request
+from kingpost.http import Route, needs
+from kingpost.http.planned import Plan
 
 WRITER = {"Authorization": "books:write"}
+JSON = WRITER | {"Content-Type": "application/json"}
 BOOK = {"title": "Sketch"}
 BOOK_ID = UUID("0199f3f0-7b1c-7000-8000-000000000001")
 
@@ -14,7 +21,7 @@ async def test_the_checks_come_in_the_order_of_the_status_policy(books: httpx.As
         answer = await books.request("PUT", f"/v1/books/{BOOK_ID}", **request)
         return answer.status_code, answer.json().get("type", "").removeprefix("/problems/")
 
-    json = WRITER | {"Content-Type": "application/json"}
+    json = JSON
     bad_query = {"x": "1"}
 
     assert await put(params=bad_query, content=b"{") == (401, "unauthenticated")
@@ -115,3 +122,93 @@ async def test_the_document_declares_every_problem_a_route_can_answer_with(
         *("201", "400", "401", "403", "413", "415", "422", "503", "default")
     }
     assert paths["/v1/books"]["post"]["security"] == [{"ApiKey": ["books:write"]}]
+
+
+@pytest.fixture
+def plans(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The paths of the requests that were served by a plan."""
+    served: list[str] = []
+    answer = Plan.answer
+
+    async def noted(self: Plan, request: Request, *given: Any) -> Any:
+        served.append(request.url.path)
+        return await answer(self, request, *given)
+
+    monkeypatch.setattr(Plan, "answer", noted)
+    return served
+
+
+async def shelf(request: Request, room: Annotated[str, Query()] = "none") -> None:
+    request.state.room = room
+
+
+def guarded() -> APIRouter:
+    """Routes whose scope and query parameters come from the router around them."""
+    inner = APIRouter(route_class=Route)
+
+    @inner.get("/guarded")
+    async def get(request: Request) -> str:
+        return str(request.state.room)
+
+    outer = APIRouter()
+    guards = [Depends(shelf), needs("books:guard")]
+    outer.include_router(inner, prefix="/v1", dependencies=guards)
+    return outer
+
+
+@pytest.mark.parametrize("is_overruled", [False, True])
+async def test_what_a_router_asks_for_is_checked_too(
+    library: FastAPI, books: httpx.AsyncClient, is_overruled: bool, plans: list[str]
+) -> None:
+    library.include_router(guarded())
+    if is_overruled:
+        library.dependency_overrides[guarded] = guarded
+    guard = {"Authorization": "books:guard"}
+
+    nobody = await books.get("/v1/guarded")
+    stranger = await books.get("/v1/guarded", headers=WRITER)
+    confused = await books.get("/v1/guarded?rom=1", headers=guard)
+    welcome = await books.get("/v1/guarded?room=1", headers=guard)
+
+    statuses = [answer.status_code for answer in (nobody, stranger, confused, welcome)]
+    assert statuses == [401, 403, 422, 200]
+    assert welcome.json() == "1"
+    assert len(plans) == (not is_overruled)
+
+
+@pytest.mark.parametrize("is_overruled", [False, True])
+async def test_the_checks_come_before_the_plan_and_before_fastapi(
+    library: FastAPI, books: httpx.AsyncClient, is_overruled: bool, plans: list[str]
+) -> None:
+    if is_overruled:
+        library.dependency_overrides[guarded] = guarded
+
+    unknown = await books.get("/v1/books?limt=1")
+    repeated = await books.post("/v1/books", content=b'{"title":"a","title":"b"}', headers=JSON)
+    created = await books.post("/v1/books", content=b'{"title":"a"}', headers=JSON)
+    wrong = await books.post("/v1/books", content=b'{"name":"a"}', headers=JSON)
+
+    statuses = [answer.status_code for answer in (unknown, repeated, created, wrong)]
+    assert statuses == [422, 400, 201, 422]
+    assert wrong.json()["errors"][0]["pointer"] == "/body/title"
+    assert len(plans) == (0 if is_overruled else 2)
+
+
+async def test_a_route_without_the_middleware_names_itself_for_the_log(plans: list[str]) -> None:
+    app = FastAPI()
+    router = APIRouter(route_class=Route)
+
+    @router.delete("/books/{n}", status_code=204)
+    async def delete(n: int) -> None:
+        assert n
+
+    app.include_router(router, prefix="/v1")
+    context = RequestContext("1")
+    current_request.set(context)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://t") as client:
+        answer = await client.delete("/v1/books/1")
+
+    assert answer.status_code == 204
+    assert "content-type" not in answer.headers
+    assert context.route == "/v1/books/{n}"
+    assert len(plans) == 1

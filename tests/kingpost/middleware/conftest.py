@@ -74,3 +74,9 @@ def call() -> Callable[..., Awaitable[Call]]:
 def pending() -> Call:
     """A call that the test starts and watches itself."""
     return Call()
+
+
+@pytest.fixture
+def new_call() -> type[Call]:
+    """For tests that start several."""
+    return Call

@@ -201,3 +201,61 @@ async def test_requests_in_time_make_no_tasks(call, context):
     await call(Deadline(app, 60))
 
     assert seen == [asyncio.current_task()]
+
+
+async def test_overlapping_requests_are_each_told_in_their_own_time(new_call):
+    async def never(scope, receive, send):
+        await asyncio.Event().wait()
+
+    loop = asyncio.get_running_loop()
+    deadline = Deadline(never, 3 * SOON)
+
+    async def told(name):
+        current_request.set(RequestContext(name, "GET", "/x"))
+        began = loop.time()
+        answer = await new_call().run(deadline)
+        return json.loads(answer.body)["request_id"], loop.time() - began
+
+    first = asyncio.create_task(told("first"))
+    later = loop.create_future()
+    loop.call_later(SOON, later.set_result, None)
+    await later
+    second = asyncio.create_task(told("second"))
+    names, times = zip(await first, await second, strict=True)
+
+    assert names == ("first", "second")
+    assert min(times) > 2.5 * SOON  # the first one's end is not the second one's
+
+
+async def test_requests_in_time_share_one_timer(call, monkeypatch, context):
+    loop = asyncio.get_running_loop()
+    made = []
+
+    def noted(when, callback, *args, **options):
+        made.append(callback)
+        return call_at(when, callback, *args, **options)
+
+    call_at = loop.call_at
+    monkeypatch.setattr(loop, "call_at", noted)
+
+    async def app(scope, receive, send):
+        await respond(send)
+
+    deadline = Deadline(app, 60)
+    for _ in range(3):
+        await call(deadline)
+
+    assert len(made) == 1
+
+
+async def test_a_request_that_begins_after_all_others_ended_has_a_deadline_too(call, context):
+    async def app(scope, receive, send):
+        await respond(send)
+
+    async def never(scope, receive, send):
+        await asyncio.Event().wait()
+
+    deadline = Deadline(app, SOON)
+    assert (await call(deadline)).status == 200
+    deadline.app = never
+    assert [(await call(deadline)).status for _ in range(3)] == [503] * 3

@@ -59,6 +59,13 @@ def test_the_pool_is_asked_at_each_scrape(metrics):
     assert value(metrics, "database_pool_waiting") == 1
 
 
+def test_a_second_pool_has_names_of_its_own(metrics):
+    metrics.watch_pool(Pool)
+    metrics.watch_pool(Pool, "database_direct_pool")
+
+    assert value(metrics, "database_direct_pool_size") == value(metrics, "database_pool_size")
+
+
 def test_two_services_in_one_process_do_not_share(metrics):
     other = Metrics()
     other.observe_request("GET", "/x", 200, 0.1)
@@ -78,3 +85,41 @@ def test_what_is_rendered_can_be_parsed(metrics):
         "kingpost_build_info",
         "process_cpu_seconds",
     } <= names
+
+
+def test_a_duration_is_in_its_bucket_and_in_all_longer_ones(metrics):
+    for seconds in (0.005, 0.0051, 100):
+        metrics.observe_request("GET", "/x", 200, seconds)
+
+    def bucket(bound):
+        labels = {"method": "GET", "route": "/x", "status": "200", "le": bound}
+        return value(metrics, "http_server_request_duration_seconds_bucket", **labels)
+
+    assert [bucket(bound) for bound in ("0.005", "0.01", "10.0", "+Inf")] == [1, 2, 2, 3]
+    labels = {"method": "GET", "route": "/x", "status": "200"}
+    assert value(metrics, "http_server_request_duration_seconds_count", **labels) == 3
+    total = value(metrics, "http_server_request_duration_seconds_sum", **labels)
+    assert total == pytest.approx(100.0101)
+
+
+def test_the_durations_of_statements_are_one_histogram_whatever_came_of_them(metrics):
+    metrics.observe_statement(None, 0.001)
+    metrics.observe_statement("23505", 0.02)
+
+    name = "database_statement_duration_seconds"
+    assert value(metrics, f"{name}_bucket", le="0.005") == 1
+    assert value(metrics, f"{name}_bucket", le="0.025") == 2
+    assert value(metrics, f"{name}_sum") == pytest.approx(0.021)
+
+
+def test_what_never_happened_is_zero(metrics):
+    assert value(metrics, "http_server_requests_in_flight") == 0
+    assert value(metrics, "database_statements_total", sqlstate="00000") == 0
+    assert value(metrics, "database_statement_duration_seconds_count") == 0
+
+
+def test_a_name_cannot_be_registered_twice(metrics):
+    from prometheus_client import Counter
+
+    with pytest.raises(ValueError, match="Duplicated"):
+        Counter("http_server_requests", "Others", registry=metrics.registry)

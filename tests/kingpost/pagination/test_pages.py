@@ -14,7 +14,7 @@ from tests.kingpost.library import Author, Book
 from tests.kingpost.support import Open, Outside, Sql
 
 from kingpost.database import Database, Transaction
-from kingpost.pagination import Cursors, Key, Page, PageRequest, fetch_page
+from kingpost.pagination import Cursors, Key, Page, PageRequest, PreparedList, fetch_page
 from kingpost.problems import InvalidCursor
 
 CURSORS = Cursors(b"only for tests")
@@ -42,8 +42,12 @@ class Walk:
     order: list[Key]
     statement: Select[Any] = field(default_factory=lambda: select(ROWS.c.id))
     query: str = "rows"
+    prepared: bool = False
 
     async def page(self, cursor: str | None = None, limit: int = 3) -> Page[Any]:
+        if self.prepared:
+            return await self.prepared_page(PageRequest(limit, cursor))
+
         async def use(session: AsyncSession) -> Page[Any]:
             request = PageRequest(limit, cursor)
             return await fetch_page(
@@ -51,6 +55,12 @@ class Walk:
             )
 
         return await self.database.read(use)
+
+    async def prepared_page(self, request: PageRequest) -> Page[Any]:
+        prepared = PreparedList(self.statement, self.order, {})
+        return await prepared.page(
+            self.database.reads, request, CURSORS, query=self.query, values={}
+        )
 
     async def forward(self, limit: int = 3) -> list[Any]:
         seen, page = [], await self.page(limit=limit)
@@ -73,6 +83,7 @@ class Walk:
 
 
 ID = Key(ROWS.c.id, "id")
+either_way = pytest.mark.parametrize("prepared", [False, True], ids=["session", "prepared"])
 keys = st.lists(
     st.tuples(st.sampled_from("abc"), st.booleans()), max_size=3, unique_by=lambda key: key[0]
 ).flatmap(
@@ -117,15 +128,16 @@ async def in_order(sql: Sql, order: list[Key]) -> list[int]:
     return [row[0] for row in await sql(f"SELECT id FROM rows ORDER BY {by}")]  # noqa: S608 - our names
 
 
-@given(keys, data, st.integers(1, 5))
+@either_way
+@given(order=keys, content=data, limit=st.integers(1, 5))
 @relaxed
 async def test_walking_either_way_sees_every_row_once_in_order(
-    rows: tuple[Database, Sql], order: list[Key], content: list[Any], limit: int
+    rows: tuple[Database, Sql], order: list[Key], content: list[Any], limit: int, prepared: bool
 ) -> None:
     database, sql = rows
     await fill(sql, content)
     expected = await in_order(sql, order)
-    walk = Walk(database, order)
+    walk = Walk(database, order, prepared=prepared)
 
     assert await walk.forward(limit) == expected
     assert await walk.backward(limit) == expected
@@ -174,10 +186,11 @@ async def _disturb(sql: Sql, chance: random.Random) -> set[int]:
     return {row[0] for row in gone}
 
 
-async def test_a_page_knows_its_neighbours(rows: tuple[Database, Sql]) -> None:
+@either_way
+async def test_a_page_knows_its_neighbours(rows: tuple[Database, Sql], prepared: bool) -> None:
     database, sql = rows
     await sql("INSERT INTO rows SELECT n FROM generate_series(1, 7) n")
-    walk = Walk(database, [ID])
+    walk = Walk(database, [ID], prepared=prepared)
 
     first = await walk.page()
     assert (first.items, first.previous) == ([1, 2, 3], None)
@@ -196,13 +209,15 @@ async def test_an_empty_result_has_no_neighbours(rows: tuple[Database, Sql]) -> 
     assert (page.items, page.next, page.previous) == ([], None, None)
 
 
+@either_way
 @pytest.mark.parametrize("spelled_out", [False, True])
 async def test_a_page_whose_rows_are_gone_still_leads_back_to_the_others(
-    rows: tuple[Database, Sql], spelled_out: bool
+    rows: tuple[Database, Sql], spelled_out: bool, prepared: bool
 ) -> None:
     database, sql = rows
     await sql("INSERT INTO rows SELECT n FROM generate_series(1, 4) n")
-    walk = Walk(database, [Key(ROWS.c.a, "a", nullable=True), ID] if spelled_out else [ID])
+    order = [Key(ROWS.c.a, "a", nullable=True), ID] if spelled_out else [ID]
+    walk = Walk(database, order, prepared=prepared)
     first = await walk.page()
     await sql("DELETE FROM rows WHERE id = 4")
 
@@ -222,15 +237,18 @@ async def test_a_page_whose_rows_are_gone_still_leads_back_to_the_others(
     assert (await walk.page(empty.next)).items == []
 
 
-async def test_a_cursor_of_another_query_or_order_is_refused(rows: tuple[Database, Sql]) -> None:
+@either_way
+async def test_a_cursor_of_another_query_or_order_is_refused(
+    rows: tuple[Database, Sql], prepared: bool
+) -> None:
     database, sql = rows
     await sql("INSERT INTO rows SELECT n FROM generate_series(1, 7) n")
     cursor = (await Walk(database, [ID]).page()).next
 
     for other in (
-        Walk(database, [ID], query="rows of somebody else"),
-        Walk(database, [Key(ROWS.c.id, "id", descending=True)]),
-        Walk(database, [Key(ROWS.c.a, "a", nullable=True), ID]),
+        Walk(database, [ID], query="rows of somebody else", prepared=prepared),
+        Walk(database, [Key(ROWS.c.id, "id", descending=True)], prepared=prepared),
+        Walk(database, [Key(ROWS.c.a, "a", nullable=True), ID], prepared=prepared),
     ):
         with pytest.raises(InvalidCursor):
             await other.page(cursor)
@@ -257,7 +275,10 @@ async def test_entities_and_rows_come_without_the_sort_keys(library: Database) -
     assert page.items[0].by == "ada@example.org"
 
 
-async def test_an_expression_such_as_a_rank_can_be_a_sort_key(library: Database) -> None:
+@either_way
+async def test_an_expression_such_as_a_rank_can_be_a_sort_key(
+    library: Database, prepared: bool
+) -> None:
     async def create(tx: Transaction) -> None:
         ada = Author(email="ada@example.org")
         titles = ["sea", "sea sea", "the sea and the sea and the sea", "sky", "a sea", "sea sea "]
@@ -268,7 +289,8 @@ async def test_an_expression_such_as_a_rank_can_be_a_sort_key(library: Database)
     asked = func.websearch_to_tsquery("english", "sea")
     rank = cast(func.ts_rank(vector, asked), Double)
     order = [Key(rank, "rank", descending=True), Key(Book.id, "id", descending=True)]
-    walk = Walk(library, order, select(Book.title).where(vector.bool_op("@@")(asked)), "sea")
+    statement = select(Book.title).where(vector.bool_op("@@")(asked))
+    walk = Walk(library, order, statement, "sea", prepared=prepared)
 
     found = await walk.forward(limit=1)
     assert len(found) == 5
@@ -306,8 +328,11 @@ async def test_an_index_finds_the_place(rows: tuple[Database, Sql], descending: 
             assert "ROW(a, id)" in plan, plan
 
 
-async def test_one_page_is_one_statement(rows: tuple[Database, Sql], statements: Any) -> None:
-    walk = Walk(rows[0], [ID])
+@either_way
+async def test_one_page_is_one_statement(
+    rows: tuple[Database, Sql], statements: Any, prepared: bool
+) -> None:
+    walk = Walk(rows[0], [ID], prepared=prepared)
     with statements(1):
         await walk.page()
 

@@ -1,3 +1,6 @@
+import asyncio
+import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -17,6 +20,8 @@ class Store:
         self.asked = 0
         self.used: list[UUID] = []
         self.away = False
+        self.open = asyncio.Event()
+        self.open.set()
 
     def add(self, **changes: object) -> str:
         key_id = uuid4()
@@ -31,7 +36,9 @@ class Store:
         self.asked += 1
         if self.away:
             raise Unavailable
-        return self.rows.get(key_id)
+        row = self.rows.get(key_id)
+        await self.open.wait()
+        return row
 
     def authenticator(self, cache_seconds: float = 60) -> KeyAuthenticator:
         return KeyAuthenticator(
@@ -119,17 +126,85 @@ async def test_a_lookup_that_a_change_overtakes_is_not_remembered(store: Store) 
         await authenticator.authenticate([f"Bearer {key}"])
 
 
+async def test_two_lookups_at_once_are_both_forgotten(store: Store) -> None:
+    key, may_end = store.add(), asyncio.Event()
+    find = store.find
+
+    async def slow(searched: UUID) -> StoredKey | None:
+        row = await find(searched)
+        await may_end.wait()
+        return row
+
+    authenticator = KeyAuthenticator(slow, pepper=PEPPER, cache_seconds=60, used=store.used.append)
+    spellings = [[f"Bearer {key}"], [f"bearer {key}"]]
+    both = asyncio.gather(*(authenticator.authenticate(spelling) for spelling in spellings))
+    await asyncio.sleep(0)
+    may_end.set()
+    await both
+    (key_id,) = store.rows
+    del store.rows[key_id]
+    authenticator.forget(key_id)
+
+    for spelling in spellings:
+        with pytest.raises(Unauthenticated):
+            await authenticator.authenticate(spelling)
+
+
+async def test_a_key_there_is_no_more_room_for_is_looked_up_again(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kingpost.security.authentication._CACHED_KEYS", 2)
+    authenticator, keys = store.authenticator(), [store.add() for _ in range(3)]
+    # A wrong secret for a key that exists takes up room where keys are looked up, only there.
+    wrong = [new_key(key_id, "test") for key_id in store.rows]
+    await authenticator.authenticate([f"Bearer {keys[0]}"])
+    for key in wrong[1:]:
+        with pytest.raises(Unauthenticated):
+            await authenticator.authenticate([f"Bearer {key}"])
+    asked = store.asked
+    await authenticator.authenticate([f"Bearer {keys[0]}"])
+
+    assert store.asked == asked + 1
+    assert len(authenticator._accepted) <= len(authenticator._known) == 2
+
+
+async def test_a_key_seen_before_is_not_hashed_again_and_not_kept(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hashed: list[str] = []
+
+    def counted(key: str, pepper: bytes) -> bytes:
+        hashed.append(key)
+        return hash_key(key, pepper)
+
+    monkeypatch.setattr("kingpost.security.authentication.hash_key", counted)
+    authenticator, key = store.authenticator(), store.add()
+    first = await authenticator.authenticate([f"Bearer {key}"])
+    again = await authenticator.authenticate([f"Bearer {key}"])
+    known = [vars(authenticator), *authenticator._known.values()]
+    kept = f"{known} {[known.stored for known in authenticator._known.values()]}"
+
+    assert hashed == [key]
+    assert again is first
+    assert key not in kept
+    assert str(first.key_id) in kept
+
+
+async def test_without_a_cache_every_use_asks(store: Store) -> None:
+    authenticator, key = store.authenticator(cache_seconds=0), store.add()
+    for _ in range(3):
+        await authenticator.authenticate([f"Bearer {key}"])
+
+    assert store.asked == 3
+
+
 async def test_a_remembered_key_still_expires_on_time(store: Store) -> None:
     key = store.add(expires_at=datetime.now(UTC) + timedelta(hours=1))
     authenticator = store.authenticator()
     principal = await authenticator.authenticate([f"Bearer {key}"])
     assert principal.key_id
 
-    known = authenticator._known[principal.key_id]
-    expired = StoredKey(
-        principal.key_id, known[1].key_hash, known[1].scopes, datetime.now(UTC), None
-    )
-    authenticator._known[principal.key_id] = (known[0], expired)
+    authenticator._known[principal.key_id].expires = time.time()
     with pytest.raises(Unauthenticated):
         await authenticator.authenticate([f"Bearer {key}"])
 
@@ -155,3 +230,55 @@ def test_scopes_are_granted_by_name_by_noun_or_all(granted: set[str], allowed: b
         with pytest.raises(Forbidden) as caught:
             principal.require(["a:read"])
         assert 'scope="a:read"' in caught.value.headers["WWW-Authenticate"]
+
+
+async def test_requests_that_come_together_look_a_key_up_once(store: Store) -> None:
+    keys, header = store.authenticator(), [f"Bearer {store.add()}"]
+    store.open.clear()
+    requests = [asyncio.create_task(keys.authenticate(header)) for _ in range(20)]
+    await asyncio.sleep(0)
+    requests[0].cancel()
+    await asyncio.sleep(0)
+    store.open.set()
+
+    results = await asyncio.gather(*requests, return_exceptions=True)
+
+    assert store.asked == 1
+    assert isinstance(results[0], asyncio.CancelledError)
+    assert all(isinstance(result, Principal) for result in results[1:])
+
+
+async def test_a_lookup_that_began_before_a_change_serves_nobody_who_came_after(
+    store: Store,
+) -> None:
+    keys, header = store.authenticator(), [f"Bearer {store.add()}"]
+    [key_id] = store.rows
+    store.open.clear()
+    before = asyncio.create_task(keys.authenticate(header))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    store.rows[key_id] = replace(store.rows[key_id], revoked_at=datetime.now(UTC))
+    keys.forget(key_id)
+    after = asyncio.create_task(keys.authenticate(header))
+    await asyncio.sleep(0)
+    store.open.set()
+
+    assert isinstance(await before, Principal)
+    with pytest.raises(Unauthenticated):
+        await after
+    with pytest.raises(Unauthenticated):
+        await keys.authenticate(header)
+    assert store.asked == 2
+
+
+async def test_a_store_that_is_away_is_told_to_everybody_and_asked_again_later(
+    store: Store,
+) -> None:
+    keys, header = store.authenticator(), [f"Bearer {store.add()}"]
+    store.away = True
+    results = await asyncio.gather(
+        *(keys.authenticate(header) for _ in range(3)), return_exceptions=True
+    )
+    assert all(isinstance(result, Unavailable) for result in results)
+    store.away = False
+    assert isinstance(await keys.authenticate(header), Principal)

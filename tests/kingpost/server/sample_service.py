@@ -5,8 +5,11 @@ from outside: wait to be released, fail, fail after the answer has begun, stream
 """
 
 import asyncio
+import gc
 import json
+import os
 import sys
+import time
 from collections.abc import AsyncIterator
 from types import SimpleNamespace
 
@@ -19,6 +22,8 @@ from starlette.routing import Route
 from kingpost.context import current_request
 from kingpost.middleware import Deadline, Methods, Observe
 from kingpost.server import OperationsRoutes, Server, State, serve
+from kingpost.server.sockets import open_ports, port_of
+from kingpost.server.workers import Supervisor, take
 from kingpost.settings import ServiceSettings
 
 gates: dict[str, asyncio.Event] = {}
@@ -55,6 +60,10 @@ async def echo(request: Request) -> Response:
     return PlainTextResponse(str(len(await request.body())))
 
 
+async def collector(_: Request) -> Response:
+    return JSONResponse({"frozen": gc.get_freeze_count(), "young": gc.get_threshold()[0]})
+
+
 async def refuse(_: Request) -> Response:
     return PlainTextResponse("no", 413, headers={"Connection": "close"})
 
@@ -77,6 +86,15 @@ async def release(request: Request) -> Response:
 
 async def has_arrived(request: Request) -> Response:
     return JSONResponse(request.path_params["name"] in arrived)
+
+
+async def which(_: Request) -> Response:
+    return JSONResponse(os.getpid())
+
+
+async def block(_: Request) -> Response:
+    time.sleep(600)  # noqa: ASYNC251 - so blocks what is not async
+    return PlainTextResponse("never")
 
 
 async def frozen(request: Request) -> Response:
@@ -127,12 +145,15 @@ ROUTES = [
     Route("/hello", hello),
     Route("/headers", headers, methods=["GET", "POST"]),
     Route("/echo", echo, methods=["POST"]),
+    Route("/collector", collector),
     Route("/refuse", refuse, methods=["POST"]),
     Route("/ignore", ignore, methods=["POST"]),
     Route("/wait/{name}", wait),
     Route("/release/{name}", release, methods=["GET", "POST"]),
     Route("/arrived/{name}", has_arrived),
     Route("/frozen/{name}", frozen),
+    Route("/which", which),
+    Route("/block", block),
     Route("/commit/{name}", commit),
     Route("/boom", boom),
     Route("/boom-late", boom_late),
@@ -141,6 +162,8 @@ ROUTES = [
 
 
 def create_app(settings: ServiceSettings) -> Starlette:
+    if settings.allowed_hosts == "fail":
+        raise RuntimeError("as the test wants it")
     app = Starlette(routes=ROUTES)
     state = State()
     app.state.kingpost = SimpleNamespace(state=state)
@@ -158,6 +181,18 @@ def announce(server: Server) -> None:
     sys.stdout.flush()
 
 
+def supervise(settings: ServiceSettings) -> None:
+    taken = take(settings.handover)
+    listeners = open_ports(settings, inherited=taken.sockets if taken else ())
+    api, *ops = (port_of(listener) for listener in listeners)
+    sys.stdout.write(f"READY {api} {ops[0] if ops else None}\n")
+    sys.stdout.flush()
+    Supervisor(create_app, settings, listeners, taken).run()
+
+
 if __name__ == "__main__":
-    given = json.loads(sys.argv[1])
-    serve(create_app, settings=ServiceSettings(**given), on_ready=announce)
+    settings = ServiceSettings(**json.loads(sys.argv[1]))
+    if settings.workers > 1 or settings.handover:
+        supervise(settings)
+    else:
+        serve(create_app, settings=settings, on_ready=announce)

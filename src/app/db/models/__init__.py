@@ -2,10 +2,11 @@
 
 from app.db.base import Base
 from app.db.models.audit import AuditEntry
+from app.db.models.idempotency import IdempotencyKey
 from app.db.models.keys import ApiKey
 from app.db.models.posts import Post
 from app.db.models.users import User
 
 metadata = Base.metadata
 
-__all__ = ["ApiKey", "AuditEntry", "Post", "User", "metadata"]
+__all__ = ["ApiKey", "AuditEntry", "IdempotencyKey", "Post", "User", "metadata"]

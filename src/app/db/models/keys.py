@@ -12,6 +12,7 @@ class ApiKey(UuidKeyMixin, TimestampsMixin, VersionMixin, Base):
     __tablename__ = "keys"
     __audited__ = True
     __audit_secret__ = frozenset({"key_hash"})
+    __unversioned__ = frozenset({"last_used_at"})
 
     name: Mapped[str] = mapped_column(String(100))
     key_hash: Mapped[bytes] = mapped_column(LargeBinary(32))

@@ -5,6 +5,7 @@ from fastapi import APIRouter, Query
 from app.api.deps import Audit, MayReadAudit, Page
 from app.schemas.audit import AuditFilter, AuditRead
 from kingpost.http import PageRead, Route
+from kingpost.projection import Document
 
 router = APIRouter(prefix="/audit", tags=["audit"], route_class=Route)
 
@@ -12,5 +13,5 @@ router = APIRouter(prefix="/audit", tags=["audit"], route_class=Route)
 @router.get("")
 async def list_audit(
     filters: Annotated[AuditFilter, Query()], page: Page, audit: Audit, _: MayReadAudit
-) -> PageRead[AuditRead]:
+) -> Document[PageRead[AuditRead]]:
     return await audit.page(filters, page)
