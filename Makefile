@@ -10,7 +10,7 @@ INSTALLED := $(VENV)/installed
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup run test check openapi bench lock
+.PHONY: help setup run test faults check openapi bench guard lock
 
 help:  ## what you read now
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 18
@@ -22,7 +22,7 @@ $(INSTALLED): requirements.lock pyproject.toml
 		{ echo "Python 3.11 or newer is needed: make setup PYTHON=/path/to/python3"; exit 1; }
 	@echo "Setting up $(VENV) (about a minute) ..."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
-	@$(INSTALL) --require-hashes -r requirements.lock
+	@$(INSTALL) --require-hashes --no-deps -r requirements.lock
 	@$(INSTALL) --no-deps --no-build-isolation -e .
 	@touch $@
 
@@ -31,7 +31,10 @@ run: setup  ## start PostgreSQL, migrate, serve with reload
 
 test: setup  ## run every test; ARGS go to pytest, WORKERS is a number
 	@coverage erase
-	@pytest -n $(or $(WORKERS),2) --cov --cov-report= --cov-fail-under=0 $(ARGS)
+	@pytest -n $(or $(WORKERS),3) --dist worksteal --cov --cov-report= --cov-fail-under=0 $(ARGS)
+
+faults: setup  ## break database, network and processes under load, on both drivers
+	@pytest tests/faults --faults-long -v $(ARGS)
 
 check: setup  ## lint, types, import rules, lock
 	ruff check .
@@ -44,8 +47,11 @@ openapi: setup  ## write openapi.json
 	@kingpost openapi --output openapi.json
 	@echo "openapi.json written"
 
-bench: setup  ## measure what the service can do
-	@echo "There are no benchmarks yet."
+bench: setup  ## measure the service beside others; ARGS such as --only kingpost,starlette
+	@python -m benchmarks.service $(ARGS)
 
-lock: setup  ## write requirements.lock from pyproject.toml
+guard: setup  ## compare what a request costs with the committed ratios
+	@python -m benchmarks.guard $(ARGS)
+
+lock: setup  ## write the locks of the project and of the benchmarks
 	@python scripts/lock.py
