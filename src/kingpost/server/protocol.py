@@ -8,13 +8,13 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from kingpost.middleware.identity import request_id_from, single
 from kingpost.problems import HeaderTooLarge, Problem, RequestTimeout, UriTooLong
+from kingpost.server.countdown import Countdown
 from kingpost.server.cycle import Cycle
 from kingpost.server.head import Limits, explain, path_and_query, without_upgrade
 from kingpost.server.idle import IdleTimer
 from kingpost.server.lingering import LingeringTransport
-from kingpost.server.refusal import note_refusal, refusal_bytes
+from kingpost.server.refusal import Refusal
 from kingpost.server.scopes import Scopes
 from kingpost.server.state import State
 
@@ -47,16 +47,15 @@ class GuardedProtocol(HttpToolsProtocol):
         self.limits: Limits = getattr(config, "limits", None) or Limits()
         self.state: State | None = getattr(config, "state", None)
         self._in_head = False
-        self._in_body = False
+        self.in_body = False
         self._heads = 0
         self._trailer_bytes = 0
         self._raw_bytes = 0
         self._late_bytes = 0
         self._start = b""
         self._raised: Problem | None = None
-        self._refusal: Problem | None = None
-        self._refused = False
-        self._head_timer: asyncio.TimerHandle | None = None
+        self.refusal = Refusal(self)
+        self._head = Countdown(self.loop, self.limits.head_seconds, self._head_late)
         self._idle = IdleTimer(self.loop, self.timeout_keep_alive, self.timeout_keep_alive_handler)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn: asyncio's own annotation is too wide
@@ -69,19 +68,20 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone."""
-        if self._answering():
+        if self.is_answering():
             cast(dict[str, Any], self.cycle.scope)["kingpost.disconnected"] = True
         super().connection_lost(exc)
         self._idle.forget()
-        self._stop_head_timer()
+        self._head.stop()
         self._lingering.forget()
 
-    def _answering(self) -> bool:
+    def is_answering(self) -> bool:
+        """Whether a request was read whose answer is not complete."""
         cycle = cast("Cycle | None", self.cycle)  # None before the first request
         return cycle is not None and not cycle.response_complete
 
     def _still_sending(self) -> bool:
-        return self._refused or self._in_body or self._in_head
+        return self.refusal.answered or self.in_body or self._in_head
 
     # Bytes from the client
 
@@ -90,19 +90,19 @@ class GuardedProtocol(HttpToolsProtocol):
         if self._lingering.lingering:
             self._lingering.throw_away(len(data))
             return
-        if self._refusal is not None:
+        if self.refusal.is_due():
             return
         self._idle.stop()
-        heads, in_body = self._heads, self._in_body
+        heads, in_body = self._heads, self.in_body
         if not self._in_head and not in_body:
             self._start = data[:64]
         self._feed(data)
-        if self._refused or self._refusal:
+        if self.refusal.is_due():
             return
         if self._in_head and not in_body and self._heads - heads <= 1:
             self._raw_bytes += len(data)
             if self._raw_bytes > self.limits.header_bytes + self.limits.url_bytes:
-                self._refuse(HeaderTooLarge())
+                self.refusal.refuse(HeaderTooLarge())
         self._watch_head()
 
     def _feed(self, data: bytes) -> None:
@@ -115,7 +115,7 @@ class GuardedProtocol(HttpToolsProtocol):
                 waiting += [memoryview(piece)[upgrade.args[0] :], self._begin_again()]
             except httptools.HttpParserError as error:
                 # The exception from a callback is ours; httptools hides it behind its own.
-                self._refuse(self._raised or explain(error, self._start))
+                self.refusal.refuse(self._raised or explain(error, self._start))
                 return
 
     # Parser callbacks
@@ -166,12 +166,12 @@ class GuardedProtocol(HttpToolsProtocol):
             )
         except Problem as problem:
             self._raise(problem)
-        self._in_head, self._in_body = False, True
+        self._in_head, self.in_body = False, True
         self._late_bytes = 0
-        self._stop_head_timer()
+        self._head.stop()
         keep_alive = version != "1.0" and self.parser.should_keep_alive()
         scope = self._scopes.scope(method, version, path, query, self.headers)
-        waits = self._answering()
+        waits = self.is_answering()
         self.cycle = cycle = Cycle(self, scope, keep_alive=keep_alive)
         if waits:
             self.flow.pause_reading()
@@ -191,9 +191,9 @@ class GuardedProtocol(HttpToolsProtocol):
         """The request is complete."""
         if self._in_head:
             return
-        self._in_body = False
+        self.in_body = False
         if self.cycle.response_complete:
-            self._stop_head_timer()  # that was the time of the content; a head has its own
+            self._head.stop()  # that was the time of the content; a head has its own
         else:
             self.cycle.more_body = False
             self.cycle.message_event.set()
@@ -212,45 +212,21 @@ class GuardedProtocol(HttpToolsProtocol):
 
     # Slow heads
 
+    def stop_watching(self) -> None:
+        """Nothing is late any more."""
+        self._head.stop()
+
     def _watch_head(self) -> None:
-        if self._head_timer is None and (self._in_head or not self._answering()):
-            self._head_timer = self.loop.call_later(self.limits.head_seconds, self._head_late)
+        if self._in_head or not self.is_answering():
+            self._head.start()
 
     def _head_late(self) -> None:
-        self._head_timer = None
         if self._in_head:
-            self._refuse(RequestTimeout())
-        elif not self._answering():
+            self.refusal.refuse(RequestTimeout())
+        elif not self.is_answering():
             self.transport.close()
 
-    def _stop_head_timer(self) -> None:
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
-
-    # Refusals
-
-    def _refuse(self, problem: Problem) -> None:
-        """Answers with a problem, after the answers to what came before on this connection."""
-        self._refusal = problem
-        self._stop_head_timer()
-        if self._in_body and self._give_up_current():
-            return
-        if not self._answering():
-            self._answer_refusal()
-        # Otherwise `on_response_complete` comes when it is this one's turn.
-
-    def _give_up_current(self) -> bool:
-        """The content of the last request is broken. Returns whether its answer has begun."""
-        broken = self.cycle
-        if self.pipeline and self.pipeline[0][0] is broken:
-            self.pipeline.popleft()  # it has not begun; those before it go on
-            return False
-        begun = cast(Cycle, broken).give_up()
-        if begun and broken.response_complete:
-            self._refused = True
-            self.transport.close()
-        return begun
+    # The end of an answer, and of the server
 
     def on_response_complete(self) -> None:
         """An answer was sent."""
@@ -261,40 +237,23 @@ class GuardedProtocol(HttpToolsProtocol):
             self.flow.resume_reading()
             cycle, app = self.pipeline.pop()
             cast(Cycle, cycle).start(self.loop, app)
-        elif self._refusal is not None:
-            self._answer_refusal()
+        elif self.refusal.problem is not None:
+            self.refusal.answer()
         else:
             self.flow.resume_reading()
             self._idle.start()
-            if not (self._in_body or self._in_head):  # an idle connection keeps nothing
+            if not (self.in_body or self._in_head):  # an idle connection keeps nothing
                 self.cycle, self.headers = cast(Any, None), []
-
-    def _answer_refusal(self) -> None:
-        if self._refused or self._refusal is None or self.transport.is_closing():
-            return
-        self._refused = True
-        problem = self._refusal
-        headers = [(name.lower(), value) for name, value in self.headers or ()]
-        request_id = request_id_from(single(headers, b"x-request-id"))
-        head = bool(self.url) and self.parser.get_method() == b"HEAD"
-        defaults = self.server_state.default_headers
-        self.transport.write(refusal_bytes(problem, request_id, defaults, head=head))
-        note_refusal(problem, request_id, self.client[0] if self.client else None)
-        if self.state is not None:
-            self.state.metrics.observe_request("_OTHER", None, problem.status, 0.0)
-        self.transport.close()
-
-    # The end of the server
 
     def drain(self) -> None:
         """The server will end soon: the answer in progress closes this connection."""
-        if self._answering():
+        if self.is_answering():
             self.cycle.keep_alive = False
 
     def shutdown(self) -> None:
         """The server ends: a connection that has just begun gets a moment to be served."""
         waiting = self._in_head or self._heads == 0
-        if waiting and not self._answering() and not self._refused:
+        if waiting and not self.is_answering() and not self.refusal.answered:
             self.loop.call_later(FRESH_SECONDS, super().shutdown)
             return
         super().shutdown()
