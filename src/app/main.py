@@ -114,7 +114,7 @@ def authenticator(settings: Settings, keys: KeyAuthenticator) -> Authenticator:
 def checks(database: Database) -> dict[str, Check]:
     return {
         "database": database.ping,
-        "revision": revision_check(database.engine, MIGRATIONS),
+        "revision": revision_check(database.probes, MIGRATIONS),
     }
 
 

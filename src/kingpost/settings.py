@@ -97,6 +97,9 @@ class ServiceSettings(BaseModel):
         86400.0, gt=0, le=31_536_000, description="an answer is remembered by its key for so long"
     )
     idempotency_required: bool = Field(False, description="every POST must have an Idempotency-Key")
+    max_requests: int = Field(
+        512, ge=4, description="requests worked on at once; beyond it 503, for lists from 3/4 on"
+    )
     max_body_bytes: int = Field(1_048_576, ge=1024, description="largest request body")
     max_header_bytes: int = Field(32_768, ge=1024, description="largest header section")
     max_headers: int = Field(100, ge=10, description="most header lines")

@@ -133,6 +133,23 @@ async def test_a_statement_that_takes_too_long_is_503_and_counted(start: Start) 
         assert (await http.get(USERS)).json()["items"] == []
 
 
+async def test_too_many_requests_are_shed_lists_first_and_health_never(start: Start) -> None:
+    server = start(APP_MAX_REQUESTS=8)
+    async with client_of(server) as http:
+        async with locked(server, "posts"):
+            waiting = [asyncio.create_task(http.get("/api/v1/posts")) for _ in range(6)]
+            await until(lambda: in_flight(http, 6))
+
+            assert is_busy(await http.get(USERS), "Too many requests")
+            created = await http.post(USERS, json={"email": "a@b.example"})
+            assert created.status_code == 201
+            assert (await http.get(created.headers["location"])).status_code == 200
+            assert (await http.get("/readyz")).status_code == 200
+        assert [(await answer).status_code for answer in waiting] == [200] * 6
+        assert (await http.get(USERS)).status_code == 200
+        assert await metric(http, 'http_server_requests_shed_total{kind="list"}') == 1
+
+
 def reset(server: ServerProcess, request: bytes) -> socket.socket:
     """A client that will vanish with a reset when it is closed."""
     client = socket.create_connection(("127.0.0.1", server.port))

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any, TypeVar, cast
 
 from sqlalchemy import MetaData, event, text
@@ -51,6 +52,8 @@ class Database:
 
     Attributes:
         engine: for migrations and tools; a service uses `unit_of_work`, `reads` and `read`.
+        probes: one further connection, for the checks of readiness: they ask whether the
+            database works, and would learn in a pool only that it is full.
         direct: for statements without SQLAlchemy that are a transaction by themselves; None
             behind PgBouncer.
         reads: queries without the ORM, one round trip each.
@@ -71,6 +74,7 @@ class Database:
         self.observer = observer or DatabaseObserver()
         self.constraints = ConstraintMap(metadata)
         self.engine = make_engine(options)
+        self.probes = make_engine(replace(options, pool_size=1))
         self._reporter = Reporter(self.observer, options.slow_statement)
         self.direct = None if options.pooler == "pgbouncer" else DirectPool(options, self._reporter)
         self.reads = Reads(self)
@@ -78,8 +82,10 @@ class Database:
         self.insert_turns = asyncio.Semaphore(max(1, options.direct_pool_size - _KEPT_FOR_READS))
         self._audit_model = audit
         self._prepare(self.engine)
+        self._prepare(self.probes)
         self._write_sessions = self._write_session_maker()
-        self._read_sessions = self._read_session_maker()
+        self._read_sessions = self._read_session_maker(self.engine)
+        self._probe_sessions = self._read_session_maker(self.probes)
 
     def unit_of_work(
         self, *, actor: str | None = None, request_id: str | None = None
@@ -111,21 +117,15 @@ class Database:
             Problem: for every failure of the database that is not a bug.
         """
         refuse_nested()
-        with translated(self.constraints):
-            return await rerun(
-                lambda: self._read_once(use),
-                attempts=READ_ATTEMPTS,
-                reason=lost_reason,
-                observer=self.observer,
-            )
+        return await self._read(use, self._read_sessions)
 
     async def ping(self) -> None:
-        """Asks the database for an answer within the connect timeout.
+        """Asks the database for an answer within the connect timeout, beside the pools.
 
         Raises:
-            Unavailable: if there was none; also if every connection is in use for too long.
+            Unavailable: if there was none.
         """
-        task = asyncio.create_task(self.read(_select_one))
+        task = asyncio.create_task(self._read(_select_one, self._probe_sessions))
         done, _ = await asyncio.wait({task}, timeout=self.options.connect_timeout)
         if not done:
             # Not awaited: a driver may need seconds to give up on a silent server.
@@ -140,6 +140,7 @@ class Database:
         if self.direct is not None:
             await self.direct.close()
         await self.engine.dispose()
+        await self.probes.dispose()
 
     def pool_status(self) -> PoolStatus:
         """The connections for transactions and sessions right now."""
@@ -159,8 +160,25 @@ class Database:
             return None
         return Trail(self._audit_model, actor=actor, request_id=request_id)
 
-    async def _read_once(self, use: Callable[[AsyncSession], Awaitable[T]]) -> T:
-        async with self._read_sessions() as session:
+    async def _read(
+        self,
+        use: Callable[[AsyncSession], Awaitable[T]],
+        sessions: async_sessionmaker[AsyncSession],
+    ) -> T:
+        with translated(self.constraints):
+            return await rerun(
+                lambda: self._read_once(use, sessions),
+                attempts=READ_ATTEMPTS,
+                reason=lost_reason,
+                observer=self.observer,
+            )
+
+    async def _read_once(
+        self,
+        use: Callable[[AsyncSession], Awaitable[T]],
+        sessions: async_sessionmaker[AsyncSession],
+    ) -> T:
+        async with sessions() as session:
             result = await use(session)
             sync = session.sync_session
             assert isinstance(sync, ReadSession)  # noqa: S101 - made so above
@@ -176,12 +194,12 @@ class Database:
     def _set_locally(self, connection: Connection) -> None:
         set_locally(connection, self.options)
 
-    def _read_engine(self) -> AsyncEngine:
+    def _reading(self, engine: AsyncEngine) -> AsyncEngine:
         """The same pool; behind PgBouncer a transaction keeps a read on one server connection."""
         if self.options.pooler == "pgbouncer":
-            reads = self.engine.execution_options(postgresql_readonly=True)
+            reads = engine.execution_options(postgresql_readonly=True)
         else:
-            reads = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+            reads = engine.execution_options(isolation_level="AUTOCOMMIT")
         guard_reads(reads.sync_engine)
         return reads
 
@@ -192,10 +210,10 @@ class Database:
             event.listen(sessions, "do_orm_execute", AuditGuard(self._audit_model).check)
         return _session_maker(self.engine, sessions)
 
-    def _read_session_maker(self) -> async_sessionmaker[AsyncSession]:
+    def _read_session_maker(self, engine: AsyncEngine) -> async_sessionmaker[AsyncSession]:
         sessions = sessionmaker(class_=ReadSession)
         event.listen(sessions, "do_orm_execute", refuse_sync)
-        return _session_maker(self._read_engine(), sessions)
+        return _session_maker(self._reading(engine), sessions)
 
 
 def _session_maker(

@@ -14,6 +14,7 @@ from kingpost.database import Database
 from kingpost.http.dispatch import Dispatch
 from kingpost.http.docs import install_docs
 from kingpost.http.handlers import install_handlers
+from kingpost.http.lists import Lists
 from kingpost.http.methods import AllowedMethods, Options
 from kingpost.http.openapi import tell_the_truth
 from kingpost.http.problem_pages import install_problem_pages
@@ -54,6 +55,7 @@ def install(
     methods = AllowedMethods(app.routes)
     install_handlers(app, methods)
     tell_the_truth(app)
+    runtime.state.is_list = Lists(app.routes)
     # The last one added is the outermost.
     app.add_middleware(Dispatch, service=app)
     app.add_middleware(Options, methods=methods)

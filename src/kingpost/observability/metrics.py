@@ -65,6 +65,13 @@ class Metrics:
             "Clients that left before their answer",
             registry=self.registry,
         )
+        shed = Counter(
+            "http_server_requests_shed",
+            "Requests refused since there were too many: list, other",
+            ("kind",),
+            registry=self.registry,
+        )
+        self._shed = {kind: shed.labels(kind) for kind in ("list", "other")}
         self._requests = Tallies(
             ("http_server_requests", "Requests answered"),
             (
@@ -135,6 +142,10 @@ class Metrics:
         tally = self._requests.of(method, route or UNMATCHED, str(status))
         self._known_requests[method, route, status] = tally
         return tally
+
+    def count_shed(self, kind: str) -> None:
+        """Counts a request that was refused since there were too many: `list` or `other`."""
+        self._shed[kind].inc()
 
     def observe_statement(self, sqlstate: str | None, seconds: float) -> None:
         """Counts a statement.

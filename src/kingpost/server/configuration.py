@@ -14,6 +14,7 @@ from kingpost.middleware.observe import Observe
 from kingpost.server.head import Limits
 from kingpost.server.operations import operations_app
 from kingpost.server.protocol import GuardedProtocol
+from kingpost.server.shedding import Shedding
 from kingpost.server.state import State
 from kingpost.settings import ServiceSettings
 
@@ -46,6 +47,7 @@ class ServerConfig(Config):
         self.settings = settings
         self.limits = Limits.of(settings)
         self.state: State | None = None
+        self.shedding: Shedding | None = None
         self.ops_port: int | None = None
 
     def load_app(self) -> Any:
@@ -53,6 +55,7 @@ class ServerConfig(Config):
         app = _made(_imported(self.app), self.settings)
         kingpost = getattr(getattr(app, "state", None), "kingpost", None)
         self.state = getattr(kingpost, "state", None) or State()
+        self.shedding = Shedding(self.settings.max_requests, self.state)
         return _Ports(app, self, self.state)
 
 

@@ -7,8 +7,16 @@ from typing import TYPE_CHECKING, Any, cast
 from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
+from kingpost.middleware.identity import request_id_from, single
+from kingpost.server.refusal import CLOSE
+
 if TYPE_CHECKING:
-    from uvicorn._types import ASGI3Application, ASGISendEvent, HTTPScope
+    from uvicorn._types import (
+        ASGI3Application,
+        ASGIReceiveEvent,
+        ASGISendEvent,
+        HTTPScope,
+    )
 
     from kingpost.server.protocol import GuardedProtocol
 
@@ -66,14 +74,21 @@ class Cycle(RequestResponseCycle):
         self.waiting_for_100_continue = expect.lower() == b"100-continue"
         self.body = bytearray()
         self._tasks = protocol.tasks
+        self._shedding = protocol.shedding
 
     def start(self, loop: asyncio.AbstractEventLoop, app: "ASGI3Application") -> None:
-        """Starts serving, in a task that the server knows until it ends.
+        """Starts serving, in a task that the server knows until it ends; or refuses to.
 
         Args:
             loop: of the connection.
             app: the application.
         """
+        shedding = self._shedding
+        if shedding.working >= shedding.lists_from and shedding.refuses(cast(Scope, self.scope)):
+            # Not at once: of many that wait on a connection, each would end inside the next.
+            loop.call_soon(self._refuse)
+            return
+        shedding.working += 1
         self.task = loop.create_task(self.run_asgi(app))
         self._tasks.add(self.task)
 
@@ -84,6 +99,38 @@ class Cycle(RequestResponseCycle):
         finally:
             # Rather than a callback, for which the event loop would go round once more.
             self._tasks.discard(cast("asyncio.Task[None]", self.task))
+            self._shedding.working -= 1
+
+    def _refuse(self) -> None:
+        if self.transport.is_closing():
+            return
+        if self.flow.write_paused:  # asks on and does not read the answers
+            self.transport.abort()
+            return
+        if CLOSE in self.default_headers:
+            self.keep_alive = False
+        self._write_refusal()
+        self.response_started = self.response_complete = True
+        if not self.keep_alive:
+            self.transport.close()
+        self.on_response()
+        if self.keep_alive and not self.more_body:
+            self._shedding.hold(self.flow)
+
+    def _write_refusal(self) -> None:
+        request_id = request_id_from(single(self.scope["headers"], b"x-request-id"))  # type: ignore[arg-type]  # a list, as we made it
+        is_head = self.scope["method"] == "HEAD"
+        self.transport.write(
+            self._shedding.answer(
+                request_id, self.default_headers, head=is_head, closes=not self.keep_alive
+            )
+        )
+
+    async def receive(self) -> "ASGIReceiveEvent":
+        """Waits for content or for the end of the connection (ASGI 3)."""
+        if self.more_body and not self.message_event.is_set():
+            return await self._shedding.away(super().receive())
+        return await super().receive()
 
     async def send(self, message: "ASGISendEvent") -> None:
         """Writes a part of the answer (ASGI 3).
@@ -92,7 +139,7 @@ class Cycle(RequestResponseCycle):
             RuntimeError: the application sent something that is no answer.
         """
         if self.flow.write_paused and not self.disconnected:
-            await self.flow.drain()
+            await self._shedding.away(self.flow.drain())
         if self.disconnected:
             return
         parts = cast("dict[str, Any]", message)

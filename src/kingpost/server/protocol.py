@@ -1,6 +1,7 @@
 """uvicorn's HTTP protocol, with limits, Host rules and problem documents."""
 
 import asyncio
+import sys
 from typing import Any, cast
 
 import httptools
@@ -16,6 +17,7 @@ from kingpost.server.idle import IdleTimer
 from kingpost.server.lingering import LingeringTransport
 from kingpost.server.refusal import Refusal
 from kingpost.server.scopes import Scopes
+from kingpost.server.shedding import Shedding
 from kingpost.server.state import State
 
 LATE_BODY_BYTES = 256 * 1024
@@ -30,7 +32,7 @@ class GuardedProtocol(HttpToolsProtocol):
     what is refused gets a problem document, in its turn, and a close that lets it arrive.
 
     Args:
-        config: may carry `limits` and `state`.
+        config: may carry `limits`, `state` and `shedding`.
         server_state: of uvicorn.
         app_state: of the lifespan.
         _loop: the event loop.
@@ -46,6 +48,8 @@ class GuardedProtocol(HttpToolsProtocol):
         super().__init__(config, server_state, app_state, _loop)
         self.limits: Limits = getattr(config, "limits", None) or Limits()
         self.state: State | None = getattr(config, "state", None)
+        given: Shedding | None = getattr(config, "shedding", None)
+        self.shedding = given or Shedding(sys.maxsize, State())
         self._in_head = False
         self.in_body = False
         self._heads = 0

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger("kingpost.protocol")
 
-_CLOSE = (b"connection", b"close")
+CLOSE = (b"connection", b"close")
 
 
 class Refusal:
@@ -85,28 +85,35 @@ class Refusal:
 
 
 def refusal_bytes(
-    problem: Problem, request_id: str, default_headers: RawHeaders, *, head: bool = False
+    problem: Problem,
+    request_id: str,
+    default_headers: RawHeaders,
+    *,
+    head: bool = False,
+    closes: bool = True,
 ) -> bytes:
-    """A problem as it goes over the wire, which ends the connection.
+    """A problem as it goes over the wire.
 
     Args:
         problem: why the request is refused.
         request_id: the id that the logs have for it.
         default_headers: of the server, such as Date.
         head: the request was a HEAD: no content.
+        closes: it ends the connection.
 
     Returns:
         Status line, headers and content.
     """
     answer = problem_answer(problem, request_id=request_id)
-    headers = [header for header in default_headers if header != _CLOSE]
+    headers = [header for header in default_headers if header != CLOSE]
     headers += [
         *answer.headers,
         (b"cache-control", b"no-store"),
         (b"x-content-type-options", b"nosniff"),
         (b"x-request-id", request_id.encode("ascii")),
-        _CLOSE,
     ]
+    if closes:
+        headers.append(CLOSE)
     lines = b"".join(b"%s: %s\r\n" % header for header in headers)
     return STATUS_LINE[problem.status] + lines + b"\r\n" + (b"" if head else answer.body)
 

@@ -3,9 +3,15 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+from starlette.types import Scope
+
 from kingpost.observability.metrics import Metrics
 
 Check = Callable[[], Awaitable[object]]
+
+
+def _never(_: Scope) -> bool:
+    return False
 
 
 @dataclass(slots=True)
@@ -18,9 +24,11 @@ class State:
             does not.
         metrics: what `/metrics` shows.
         render_all: renders the metrics of all workers, where there are several.
+        is_list: tells whether a request reads a list; under load lists are refused first.
     """
 
     draining: bool = False
     checks: dict[str, Check] = field(default_factory=dict)
     metrics: Metrics = field(default_factory=Metrics)
     render_all: Callable[[], Awaitable[bytes]] | None = None
+    is_list: Callable[[Scope], bool] = _never

@@ -253,7 +253,7 @@ async def test_a_tcp_peer_that_vanishes_is_noticed_by_the_system(
             made.append(connection.driver_connection)
 
         event.listen(library.engine.sync_engine, "connect", remember)
-        await library.ping()
+        await library.read(one)
         with socket.socket(fileno=os.dup(_file_number(made[0]))) as connected:
             options = [
                 connected.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE),

@@ -149,6 +149,7 @@ ROUTES = [
     Route("/refuse", refuse, methods=["POST"]),
     Route("/ignore", ignore, methods=["POST"]),
     Route("/wait/{name}", wait),
+    Route("/list", ignore),
     Route("/release/{name}", release, methods=["GET", "POST"]),
     Route("/arrived/{name}", has_arrived),
     Route("/frozen/{name}", frozen),
@@ -165,7 +166,7 @@ def create_app(settings: ServiceSettings) -> Starlette:
     if settings.allowed_hosts == "fail":
         raise RuntimeError("as the test wants it")
     app = Starlette(routes=ROUTES)
-    state = State()
+    state = State(is_list=lambda scope: scope["path"] == "/list")
     app.state.kingpost = SimpleNamespace(state=state)
     app.add_middleware(Deadline, seconds=settings.request_timeout)
     app.add_middleware(Methods)

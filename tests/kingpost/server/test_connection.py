@@ -84,13 +84,13 @@ async def test_the_rest_of_a_body_and_the_head_after_it_have_a_time_each(connect
     connection.data_received(HEAD + b"Content-Length: 3\r\n\r\n")
     await answered(connection, 1)
     connection.data_received(b"a")
-    body = connection._head_timer
+    body = connection._head._handle
     connection.data_received(b"b")
-    assert connection._head_timer is body  # each byte does not buy more time
+    assert connection._head._handle is body  # each byte does not buy more time
 
     connection.data_received(b"c" + HEAD)
     assert body.cancelled()
-    assert connection._head_timer not in (None, body)
+    assert connection._head._handle not in (None, body)
     connection.data_received(b"\r\n")
     await answered(connection, 2)
     connection.connection_lost(None)

@@ -10,7 +10,9 @@ import pytest
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
+from kingpost.server import State
 from kingpost.server.cycle import Cycle
+from kingpost.server.shedding import Shedding
 
 DATE = (b"date", b"Sun, 22 Nov 2026 06:00:00 GMT")
 
@@ -48,6 +50,7 @@ def ours(wire: Wire, asked: dict[str, Any], defaults: list[Any], keep_alive: boo
         server_state=SimpleNamespace(default_headers=defaults),
         on_response_complete=lambda: None,
         tasks=set(),
+        shedding=Shedding(512, State()),
     )
     return Cycle(protocol, asked, keep_alive=keep_alive)
 

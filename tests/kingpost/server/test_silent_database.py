@@ -2,10 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
+import pytest
 import pytest_asyncio
+from sqlalchemy import make_url, text
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
 from tests.kingpost.proxy import Proxy, proxied
 
 from kingpost.testing.process import ServerProcess, launch
@@ -30,12 +35,23 @@ async def proxy(
             yield running
 
 
-@pytest_asyncio.fixture
+# Nothing but the readiness check ends in time.
+PATIENT = {
+    "request_timeout": 120,
+    "statement_timeout": 110,
+    "lock_timeout": 100,
+    "acquire_timeout": 90,
+    "pool_size": 1,
+}
+
+
+@pytest_asyncio.fixture(params=[LIMITS])
 async def behind(
-    proxy: Proxy, project: Any, service_environ: Any, tmp_path: Any
+    proxy: Proxy, project: Any, service_environ: Any, tmp_path: Any, request: Any
 ) -> AsyncIterator[ServerProcess]:
     environ = dict(service_environ)
-    environ |= {project.env_prefix + name.upper(): str(value) for name, value in LIMITS.items()}
+    limits = request.param.items()
+    environ |= {project.env_prefix + name.upper(): str(value) for name, value in limits}
     key = await asyncio.to_thread(key_for, project, environ, proxy.url)
     process = launch(
         project.root,
@@ -50,6 +66,19 @@ async def behind(
     finally:
         proxy.thaw()
         await asyncio.to_thread(process.close)
+
+
+@asynccontextmanager
+async def locked(postgres: Any, proxy: Proxy) -> AsyncIterator[None]:
+    """Nobody can change a user inside the block; the lock does not go through the proxy."""
+    url = make_url(proxy.url)
+    engine = create_async_engine(
+        postgres.url(url.database, url.get_driver_name()), poolclass=NullPool
+    )
+    async with engine.begin() as connection:
+        await connection.execute(text("LOCK TABLE users IN EXCLUSIVE MODE"))
+        yield
+    await engine.dispose()
 
 
 async def until(http: httpx.AsyncClient, path: str, words: str) -> None:
@@ -83,3 +112,25 @@ async def test_every_request_is_answered_and_all_is_well_afterwards(
         created = await http.post("/api/v1/users", json={"email": "after@example.org"})
         assert created.status_code == 201
         await until(http, "/metrics", "database_pool_in_use 0.0")
+
+
+@pytest.mark.parametrize("behind", [PATIENT], indirect=True)
+async def test_a_full_pool_is_ready_and_a_silent_database_behind_it_is_not(
+    proxy: Proxy, behind: ServerProcess, postgres: Any
+) -> None:
+    options = {"headers": behind.headers, "trust_env": False, "timeout": 120.0}
+    async with httpx.AsyncClient(base_url=behind.url, **options) as http:
+        user = await http.post("/api/v1/users", json={"email": "ada@example.org"})
+        change = {"json": {"name": "Ada"}, "headers": {"If-Match": "*"}}
+        async with locked(postgres, proxy):
+            path = user.headers["location"]
+            changes = [asyncio.create_task(http.patch(path, **change)) for _ in range(2)]
+            await until(http, "/metrics", "database_pool_waiting 1.0")
+
+            assert (await http.get("/readyz")).status_code == 200
+            proxy.freeze()
+            assert (await http.get("/readyz")).status_code == 503
+            proxy.thaw()
+            await until(http, "/readyz", '"ready"')
+            assert not any(change.done() for change in changes)
+        assert [(await change).status_code for change in changes] == [200, 200]

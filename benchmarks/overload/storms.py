@@ -1,0 +1,222 @@
+"""The timed part: the peak first, then storms of several times as much, each on a fresh server."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from benchmarks.lab.machine import ROOT, pinned
+from benchmarks.lab.postgres import Postgres
+from benchmarks.lab.wrk import Request
+from benchmarks.overload.generator import GOOD, TIMED_OUT, UNSENT, Order
+from benchmarks.service.contenders import Contender, Peer, running
+from benchmarks.service.measuring import requests_for
+
+SHARES = {"user": 40, "page": 30, "create": 30}
+NO_LIMIT = 1_000_000_000
+CALM = 0.5  # of the peak, before and after a storm
+_PEAK_CONNECTIONS = (32, 128, 256)
+_SHED = 503
+
+
+class StormFailed(RuntimeError):
+    """The clients could not do what they should."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How is measured.
+
+    Attributes:
+        factors: of the peak, one storm each.
+        peak_seconds: of the closed loop that finds the peak.
+        before: seconds of calm before a storm.
+        storm: seconds.
+        after: seconds of calm, and of watching, after it.
+        connections: how many the clients may have at once in a storm.
+        timeout: seconds after which a client gives up.
+        load_core: of clients and PostgreSQL.
+        server_core: of the service.
+    """
+
+    factors: Sequence[float]
+    peak_seconds: float
+    before: float
+    storm: float
+    after: float
+    connections: int
+    timeout: float
+    load_core: int
+    server_core: int
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A try of a request and what became of it.
+
+    Attributes:
+        kind: of the request.
+        due: when it should be sent, in seconds from the beginning.
+        seconds: from then until its answer, or until it was given up.
+        status: of the answer; `TIMED_OUT` or `UNSENT` without one.
+        number: of the try; 0 is the first.
+    """
+
+    kind: str
+    due: float
+    seconds: float
+    status: int
+    number: int
+
+    @property
+    def good(self) -> bool:
+        """Whether it was done."""
+        return self.status in GOOD
+
+    @property
+    def shed(self) -> bool:
+        """Whether it was refused."""
+        return self.status == _SHED
+
+    @property
+    def unanswered(self) -> bool:
+        """Whether its client gave up."""
+        return self.status == TIMED_OUT
+
+    @property
+    def unsent(self) -> bool:
+        """Whether every connection was taken."""
+        return self.status == UNSENT
+
+
+@dataclass(frozen=True, slots=True)
+class Storm:
+    """A storm and what was seen of it.
+
+    Attributes:
+        factor: of the peak.
+        limit: `APP_MAX_REQUESTS`.
+        retries: how often a client tries again.
+        rate: requests a second that came, without retries.
+        began: when the storm began; `ended` likewise.
+        results: of all tries, calm times included.
+        generator_cpu: the share of a core that the clients took, all the time.
+    """
+
+    factor: float
+    limit: int
+    retries: int
+    rate: float
+    began: float
+    ended: float
+    results: Sequence[Result]
+    generator_cpu: float
+
+    def during(self) -> list[Result]:
+        """The tries that were due in the storm."""
+        return [one for one in self.results if self.began <= one.due < self.ended]
+
+    def goodput(self) -> float:
+        """Requests done in a second of the storm."""
+        return sum(one.good for one in self.during()) / (self.ended - self.began)
+
+
+def peak(peer: Peer, database: Postgres, plan: Plan, logs: Path) -> float:
+    """Requests done in a second when clients only wait for their answers."""
+    found = []
+    with running(peer, database, core=plan.server_core, logs=logs) as service:
+        for connections in (_PEAK_CONNECTIONS[0], *_PEAK_CONNECTIONS):  # the first warms up
+            order = _order(service, database, replace(plan, connections=connections), 0)
+            order = replace(order, phases=[(plan.peak_seconds, 0)], timeout=10.0)
+            results, _ = _clients(order, plan)
+            done = [one for one in results if one.due + one.seconds < plan.peak_seconds]
+            if not all(one.good for one in done):
+                raise StormFailed("a closed loop of clients got failures")
+            found.append(len(done) / plan.peak_seconds)
+    return max(found[1:])
+
+
+def storm(
+    peer: Peer,
+    database: Postgres,
+    plan: Plan,
+    logs: Path,
+    *,
+    peak_rate: float,
+    factor: float,
+    limit: int,
+    retries: int,
+) -> Storm:
+    """Calm, a storm, calm again.
+
+    Args:
+        peer: the service.
+        database: its database.
+        plan: how long.
+        logs: folder for the log of the service.
+        peak_rate: requests a second that it can do.
+        factor: how much more comes.
+        limit: `APP_MAX_REQUESTS`.
+        retries: how often a client tries again.
+
+    Returns:
+        What was seen.
+    """
+    limited = replace(peer, environment={"APP_MAX_REQUESTS": str(limit)})
+    calm, rate = peak_rate * CALM, peak_rate * factor
+    with running(limited, database, core=plan.server_core, logs=logs) as service:
+        order = replace(
+            _order(service, database, plan, retries),
+            phases=[(plan.before, calm), (plan.storm, rate), (plan.after, calm)],
+        )
+        results, cpu = _clients(order, plan)
+    seconds = plan.before + plan.storm + plan.after
+    ended = plan.before + plan.storm
+    return Storm(factor, limit, retries, rate, plan.before, ended, results, cpu / seconds)
+
+
+def _order(service: Contender, database: Postgres, plan: Plan, retries: int) -> Order:
+    users = [row[0] for row in database.sql("SELECT id FROM users LIMIT 1000")]
+    requests = requests_for(service.peer.paths, users)
+    return Order(
+        port=service.server.port,
+        requests={
+            kind: [_as_text(one, service.headers) for one in ones]
+            for kind, ones in requests.items()
+        },
+        shares=SHARES,
+        phases=[],
+        connections=plan.connections,
+        timeout=plan.timeout,
+        retries=retries,
+    )
+
+
+def _as_text(request: Request, headers: Mapping[str, str]) -> str:
+    lines = [f"{request.method} {request.path} HTTP/1.1", "Host: localhost"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    if request.body is None:
+        return "\r\n".join([*lines, "", ""])
+    length = len(request.body.encode())
+    lines += ["Content-Type: application/json", f"Content-Length: {length}"]
+    return "\r\n".join([*lines, "", request.body])
+
+
+def _clients(order: Order, plan: Plan) -> tuple[list[Result], float]:
+    """Runs the clients. Returns what they saw and the CPU seconds that they took."""
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.overload.generator"],
+        input=json.dumps(asdict(order)),
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+        preexec_fn=pinned(plan.load_core),
+    )
+    if done.returncode != 0:
+        raise StormFailed(done.stderr.strip()[-800:])
+    told: dict[str, Any] = json.loads(done.stdout)
+    return [Result(*one) for one in told["results"]], told["cpu_seconds"]

@@ -1,0 +1,166 @@
+"""Refuses what is too much at once, so that what was begun is done in time."""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable
+from typing import TypeVar
+
+import structlog
+from starlette.types import Scope
+from uvicorn.protocols.http.flow_control import FlowControl
+
+from kingpost.middleware.answers import RawHeaders
+from kingpost.problems import Busy
+from kingpost.server.operations import PATHS
+from kingpost.server.refusal import refusal_bytes
+from kingpost.server.state import State
+
+# Clients that are refused together should not come back together.
+RETRY_SECONDS = (1, 2, 3)
+# So many refusals a second cost about 5 % of a core. What comes beyond waits unread.
+PER_SECOND = 2000
+BURST_SECONDS = 0.05
+# Shorter than the shortest Retry-After: who waits as long as told does not notice.
+UNREAD_SECONDS = 0.5
+TICK_SECONDS = 0.02
+_TELL_SECONDS = 1.0
+_ID = "~"  # is in no request id and nowhere else in the answer
+
+T = TypeVar("T")
+
+_log = structlog.get_logger("kingpost.shedding")
+
+
+class Shedding:
+    """Counts the requests that a process works on, and says which one is too many.
+
+    Lists are refused from three quarters of the limit on, everything else at the limit, health
+    never. A refusal is prepared bytes; the application is not asked. While there are too many
+    refusals even for that, a connection that had one is not read for a moment.
+
+    Args:
+        most: the limit.
+        state: of the service; tells what is a list, and has the metrics.
+
+    Attributes:
+        working: requests being worked on; one that waits for its client is not among them.
+        lists_from: where lists begin to be refused.
+    """
+
+    __slots__ = (
+        *("_defaults", "_held", "_next", "_shed", "_state", "_templates"),
+        *("_ticking", "_turn", "lists_from", "most", "working"),
+    )
+
+    def __init__(self, most: int, state: State) -> None:
+        self.working = 0
+        self.most = most
+        self.lists_from = max(1, most * 3 // 4)
+        self._state = state
+        self._shed = 0  # since the last line of the log
+        self._turn = 0
+        self._templates: dict[tuple[int, int, bool, bool], bytes] = {}
+        self._defaults: RawHeaders = []
+        self._held: deque[tuple[float, FlowControl]] = deque()
+        self._next = 0.0
+        self._ticking = False
+
+    async def away(self, client: Awaitable[T]) -> T:
+        """Does not count a request while it waits for its client.
+
+        Args:
+            client: what is waited for.
+
+        Returns:
+            What came.
+        """
+        self.working -= 1
+        try:
+            return await client
+        finally:
+            self.working += 1
+
+    def refuses(self, scope: Scope) -> bool:
+        """Whether a request is too many; if so, it is counted and told as shed.
+
+        It need not be asked below `lists_from`.
+
+        Args:
+            scope: of the request.
+        """
+        if scope["path"] in PATHS:
+            return False
+        is_list = self._state.is_list(scope)
+        if not is_list and self.working < self.most:
+            return False
+        self._note("list" if is_list else "other", scope["method"])
+        return True
+
+    def _note(self, kind: str, method: str) -> None:
+        metrics = self._state.metrics
+        metrics.count_shed(kind)
+        metrics.observe_request(method, None, Busy.status, 0.0)
+        if not self._shed:
+            asyncio.get_running_loop().call_later(_TELL_SECONDS, self._tell)
+        self._shed += 1
+
+    def _tell(self) -> None:
+        _log.warning("requests shed", count=self._shed, working=self.working, limit=self.most)
+        self._shed = 0
+
+    def answer(
+        self, request_id: str, default_headers: RawHeaders, *, head: bool, closes: bool
+    ) -> bytes:
+        """The refusal as it goes over the wire.
+
+        Args:
+            request_id: of the request.
+            default_headers: of the server; renewed once a second.
+            head: the request was a HEAD.
+            closes: it is the last answer of its connection.
+
+        Returns:
+            Status line, headers and content.
+        """
+        if default_headers is not self._defaults:
+            self._defaults = default_headers
+            self._templates.clear()
+        self._turn = (self._turn + 1) % len(RETRY_SECONDS)
+        length = len(request_id)
+        template = self._templates.get((length, self._turn, head, closes))
+        if template is None:
+            problem = Busy("Too many requests at once.", retry_after=RETRY_SECONDS[self._turn])
+            template = refusal_bytes(
+                problem, _ID * length, default_headers, head=head, closes=closes
+            )
+            self._templates[length, self._turn, head, closes] = template
+        return template.replace((_ID * length).encode(), request_id.encode("ascii"))
+
+    def hold(self, flow: FlowControl) -> None:
+        """Leaves a connection unread for a moment after a refusal, if there are too many of them.
+
+        What its client sends meanwhile costs nothing. It is read again when its time has come,
+        or sooner when there is room.
+
+        Args:
+            flow: of the connection.
+        """
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        self._next = min(max(self._next, now) + 1 / PER_SECOND, now + UNREAD_SECONDS)
+        if self._next - now <= BURST_SECONDS:
+            return
+        flow.pause_reading()
+        self._held.append((self._next, flow))
+        if not self._ticking:
+            self._ticking = True
+            loop.call_later(TICK_SECONDS, self._release, loop)
+
+    def _release(self, loop: asyncio.AbstractEventLoop) -> None:
+        now, room = loop.time(), self.lists_from - self.working
+        while self._held and (room > 0 or self._held[0][0] <= now):
+            self._held.popleft()[1].resume_reading()
+            room -= 1
+        self._ticking = bool(self._held)
+        if self._ticking:
+            loop.call_later(TICK_SECONDS, self._release, loop)
