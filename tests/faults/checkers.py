@@ -17,21 +17,17 @@ def check_set(history: History) -> list[str]:
     if not reads:
         return ["nobody read the set"]
     last = max(reads, key=lambda read: read.invoked)
-    adds = history.of("add")
-    wrong = [f"lost: {o.value}" for o in history.of("add", "ok") if o.value not in last.result]
+    adds, shown = history.of("add"), set(last.result)
+    wrong = [f"lost: {o.value}" for o in history.of("add", "ok") if o.value not in shown]
     wrong += [
-        f"refused, yet there: {o.value}"
-        for o in history.of("add", "fail")
-        if o.value in last.result
+        f"refused, yet there: {o.value}" for o in history.of("add", "fail") if o.value in shown
     ]
-    wrong += [f"nobody added: {v}" for v in set(last.result) - {o.value for o in adds}]
+    wrong += [f"nobody added: {v}" for v in shown - {o.value for o in adds}]
     for read in reads:
         wrong += [f"twice in one read: {value}" for value in sorted(repeated(read.result))]
-        wrong += [
-            f"stale: {o.value}"
-            for o in _before(history.of("add", "ok"), read)
-            if o.value not in read.result
-        ]
+        seen = set(read.result)
+        unseen = [o for o in history.of("add", "ok") if o.value not in seen]
+        wrong += [f"stale: {o.value}" for o in _before(unseen, read)]
     return wrong
 
 
@@ -120,11 +116,10 @@ def check_causal(history: History) -> list[str]:
     adds = history.of("add", "ok", "info")
     wrong = []
     for read in history.of("read", "ok"):
-        for later in (o for o in adds if o.value in read.result):
-            earlier = _before(history.of("add", "ok"), later)
-            wrong += [
-                f"{later.value} without {o.value}" for o in earlier if o.value not in read.result
-            ]
+        shown = set(read.result)
+        unseen = [o for o in history.of("add", "ok") if o.value not in shown]
+        for later in (o for o in adds if o.value in shown):
+            wrong += [f"{later.value} without {o.value}" for o in _before(unseen, later)]
     return wrong
 
 

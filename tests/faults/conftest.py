@@ -1,28 +1,44 @@
-"""The short form gives each fault of the database one driver, in turn; the long one gives both."""
+"""The short form gives each test one driver, in turn; the long one both, and makes a table."""
 
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.faults.fleet import Fleet, running_fleet
+from tests.faults.rig.journal import Run
+from tests.faults.rig.report import Row, row_of, table, written
+from tests.faults.rig.scene import Scene, scene
+from tests.faults.rig.server import PostgresServer, postgres_server, short_folder
 
 from kingpost.embedded import EmbeddedPostgres
 from kingpost.project import Project
 from kingpost.testing.databases import Databases
 
+HERE = Path(__file__).parent
+PAGE = HERE.parents[1] / "docs/reliability.md"
+ROWS = pytest.StashKey[list[Row]]()
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--faults-long", action="store_true", help="every fault of the database on every driver"
+        "--faults-long", action="store_true", help="every fault on every driver, and for longer"
+    )
+    parser.addoption(
+        "--faults-write", action="store_true", help="the table of results goes to the documents"
     )
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[ROWS] = []
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Without the option half of the cases go, so that the drivers take turns."""
+    """Without the option each test keeps one driver, so that the drivers take turns."""
     if config.getoption("--faults-long", default=False):
         return
-    cases = [item for item in items if item.path.name == "test_database_faults.py"]
+    cases = [item for item in items if HERE in item.path.parents and _driver(item)]
     drivers = list(dict.fromkeys(_driver(item) for item in cases))
     seen: dict[str, int] = {}
     skipped = []
@@ -35,8 +51,72 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = [item for item in items if item not in skipped]
 
 
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    rows = config.stash[ROWS]
+    if config.getoption("--faults-long", default=False) and rows:
+        terminalreporter.write_line(table(rows))
+    if config.getoption("--faults-write", default=False):
+        made = f"{datetime.now(UTC):%Y-%m-%d}. Command: `make faults ARGS=--faults-write`."
+        PAGE.write_text(written(PAGE.read_text(), rows, made))
+
+
 def _driver(item: pytest.Item) -> str:
-    return str(getattr(item, "callspec").params["driver"])  # noqa: B009 - mypy knows no callspec
+    call: Any = getattr(item, "callspec", None)  # mypy knows no callspec
+    return str(call.params.get("driver", "")) if call else ""
+
+
+def _sentence(test: str, driver: str) -> str:
+    name, _, values = test.removeprefix("test_").partition("[")
+    other = "-".join(value for value in values.rstrip("]").split("-") if value != driver)
+    return name.replace("_", " ") + (f" ({other})" if other else "")
+
+
+@pytest.fixture(scope="session")
+def own_postgres() -> Iterator[PostgresServer]:
+    """For those who hurt it; a test that has stopped it has it started again by the next."""
+    with short_folder() as folder, postgres_server(folder) as server:
+        yield server
+
+
+@pytest.fixture
+def stage_settings() -> Mapping[str, str]:
+    """Settings of the service of `stage`; a test file may have its own."""
+    return {}
+
+
+@pytest.fixture
+def stage_environ() -> Mapping[str, str]:
+    """Other environment variables of that service; a test file may have its own."""
+    return {}
+
+
+@pytest.fixture
+def stage(
+    request: pytest.FixtureRequest,
+    project: Project,
+    own_postgres: PostgresServer,
+    driver: str,
+    tmp_path: Path,
+    stage_settings: Mapping[str, str],
+    stage_environ: Mapping[str, str],
+) -> Iterator[Scene]:
+    """The service on a server that may be hurt; each run goes into the table."""
+
+    def judged(run: Run) -> None:
+        fault = _sentence(request.node.name, driver)
+        request.config.stash[ROWS].append(row_of(fault, driver, run))
+
+    with scene(project, own_postgres, driver, tmp_path, stage_settings, stage_environ) as made:
+        made.judged = judged
+        yield made
+
+
+@pytest.fixture
+def is_long(pytestconfig: pytest.Config) -> bool:
+    """Whether there is time to let a fault last."""
+    return bool(pytestconfig.getoption("--faults-long", default=False))
 
 
 @pytest.fixture

@@ -2,9 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import pytest
 from sqlalchemy import text
@@ -12,10 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 from tests.faults.rig.journal import Run
-from tests.faults.rig.scene import Scene, heal, loaded, scene
-from tests.faults.rig.server import PostgresServer, postgres_server
-
-from kingpost.project import Project
+from tests.faults.rig.scene import Scene, heal, loaded
 
 OTHERS = "datname = current_database() AND application_name = 'app' AND pid <> pg_backend_pid()"
 
@@ -31,20 +27,6 @@ async def holding(stage: Scene, *statements: str) -> AsyncIterator[None]:
             yield
     finally:
         await engine.dispose()
-
-
-@pytest.fixture(scope="module")
-def own_postgres() -> Iterator[PostgresServer]:
-    with postgres_server() as server:
-        yield server
-
-
-@pytest.fixture
-def stage(
-    project: Project, own_postgres: PostgresServer, driver: str, tmp_path: Path
-) -> Iterator[Scene]:
-    with scene(project, own_postgres, driver, tmp_path / "log") as made:
-        yield made
 
 
 async def test_a_killed_backend_loses_nothing(stage: Scene) -> None:
@@ -142,7 +124,9 @@ async def test_terminated_and_cancelled_sessions_lose_nothing(stage: Scene) -> N
 
 
 @pytest.mark.parametrize(
-    "hold", ["LOCK TABLE posts IN ACCESS EXCLUSIVE MODE", "SELECT FROM users FOR UPDATE"]
+    "hold",
+    ["LOCK TABLE posts IN ACCESS EXCLUSIVE MODE", "SELECT FROM users FOR UPDATE"],
+    ids=["table", "rows"],
 )
 async def test_a_lock_that_is_held_is_answered_for_in_time(stage: Scene, hold: str) -> None:
     async with loaded(stage) as run, holding(stage, hold):

@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import socket
 from collections.abc import Mapping
 
 import httpx
@@ -13,12 +14,15 @@ from tests.faults.reading import POSTS
 from tests.faults.test_feed import WAITING, author, delayed
 from tests.kingpost.support import Outside, until
 
+from kingpost.testing.process import ServerProcess
+
 TITLES = "SELECT title FROM posts"
 
 
 @pytest.fixture
 def fleet_environ(service_environ: Mapping[str, str]) -> Mapping[str, str]:
-    return {**service_environ, "APP_IDLE_TRANSACTION_TIMEOUT": "1"}
+    patient = {"APP_REQUEST_TIMEOUT": "60", "APP_STATEMENT_TIMEOUT": "50", "APP_LOCK_TIMEOUT": "40"}
+    return {**service_environ, **patient, "APP_IDLE_TRANSACTION_TIMEOUT": "1"}
 
 
 async def test_a_process_that_stands_still_keeps_no_key_and_another_serves(fleet: Fleet) -> None:
@@ -59,22 +63,40 @@ async def test_a_server_that_is_told_to_end_under_load_does_everything_once(
     ):
         client = Client(fleet, 0, http)
         made = await client.until_answered("POST", "/api/v1/users", json={"email": "a@b.example"})
+        slow = await client.until_answered("POST", "/api/v1/users", json={"email": "s@b.example"})
         async with asyncio.TaskGroup() as group:
             for number in range(4):
                 writing = write(Client(fleet, 0, http), number, history, made.json()["id"], done)
                 group.create_task(writing)
             await until(lambda: len(history.of("add", "ok")) > 40)
-            for _ in range(times):
-                fleet.servers[0].process.send_signal(signal.SIGTERM)
+            async with delayed(fleet.servers[1], slow.json()["id"]):
+                last_one = asyncio.create_task(add_slowly(fleet, http, slow.json()["id"]))
+                await until(lambda: sql(WAITING))
+                for _ in range(times):
+                    fleet.servers[0].process.send_signal(signal.SIGTERM)
+                await until(lambda: refuses(fleet.servers[0]))
             code = await asyncio.to_thread(fleet.servers[0].process.wait, 60)
+            assert (await last_one).status_code == 201
             served = len(history.of("add", "ok"))
             await until(lambda: len(history.of("add", "ok")) > served + 40)
             done.set()
         with history.operation(9, "read") as last:
             last.result, last.outcome = [row[0] for row in await sql(TITLES)], "ok"
+            last.result.remove("slow")
     assert code == 0
     assert check_set(history) == []
     assert check_ids(history) == []
+
+
+def refuses(server: ServerProcess) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", server.port)) != 0
+
+
+async def add_slowly(fleet: Fleet, http: httpx.AsyncClient, user: str) -> httpx.Response:
+    """To the server that is told to end, and without a second try."""
+    new = {"title": "slow", "content": "-", "author_id": user}
+    return await http.post(fleet.servers[0].url + POSTS, json=new)
 
 
 async def write(

@@ -2,7 +2,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import DateTime, Uuid, bindparam, column, func, select, update, values
+from sqlalchemy import Float, Uuid, bindparam, cast, column, extract, func, select, update, values
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.models import ApiKey
@@ -16,8 +16,9 @@ from kingpost.security import StoredKey
 
 KEY = Projection(KeyRead, ApiKey)
 BY_ID = Lookup(KEY, ApiKey.id)
+SECONDS_LEFT = cast(extract("epoch", ApiKey.expires_at - func.now()), Float)
 STORED = Query(
-    select(ApiKey.id, ApiKey.key_hash, ApiKey.scopes, ApiKey.expires_at, ApiKey.revoked_at).where(
+    select(ApiKey.id, ApiKey.key_hash, ApiKey.scopes, SECONDS_LEFT, ApiKey.revoked_at).where(
         ApiKey.id == bindparam("id")
     )
 )
@@ -65,11 +66,12 @@ class KeyRepository:
         """The database's clock, which also decides when rows were made."""
         return (await self.session.execute(select(func.now()))).scalar_one()
 
-    async def write_last_used(self, moments: Mapping[UUID, datetime]) -> None:
-        used = values(column("id", Uuid), column("at", DateTime(timezone=True)), name="used").data(
-            list(moments.items())
+    async def write_last_used(self, ages: Mapping[UUID, float]) -> None:
+        used = values(column("id", Uuid), column("age", Float), name="used").data(
+            list(ages.items())
         )
-        write = update(ApiKey).where(ApiKey.id == used.c.id).values(last_used_at=used.c.at)
+        at = func.now() - func.make_interval(0, 0, 0, 0, 0, 0, used.c.age)
+        write = update(ApiKey).where(ApiKey.id == used.c.id).values(last_used_at=at)
         # Last use is bookkeeping, not a change that somebody made.
         bookkeeping = {"audited": False, "synchronize_session": False}
         await self.session.execute(write, execution_options=bookkeeping)

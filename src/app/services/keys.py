@@ -100,8 +100,8 @@ class KeyStore:
         return await KeyReader(self.work.reads).stored(key_id)
 
     @transactional
-    async def write_last_used(self, tx: Transaction, moments: Mapping[UUID, datetime]) -> None:
-        await KeyRepository(tx.session).write_last_used(moments)
+    async def write_last_used(self, tx: Transaction, ages: Mapping[UUID, float]) -> None:
+        await KeyRepository(tx.session).write_last_used(ages)
 
 
 class KeyCommands:

@@ -27,14 +27,14 @@ class StoredKey:
         id: the id of the row.
         key_hash: as made by `hash_key`, 32 bytes.
         scopes: what it may do, such as `posts:read` or `posts:*`.
-        expires_at: from then on it is refused; None for never.
+        seconds_left: until it is refused, by the clock of the database; None for never.
         revoked_at: since when it is refused; None for not revoked.
     """
 
     id: UUID
     key_hash: bytes
     scopes: frozenset[str]
-    expires_at: datetime | None
+    seconds_left: float | None
     revoked_at: datetime | None
 
 
@@ -104,7 +104,8 @@ class KeyAuthenticator:
     A key that was found is remembered for a short time, so that a request costs no query of its
     own. A key revoked by another process lives on for that time at most; `forget` ends it here.
     What was accepted is recognised again by a digest of the header, keyed with a secret of this
-    process; the header itself is not kept.
+    process; the header itself is not kept. The clock of this machine may be wrong: when a key
+    expires is for the database to say.
 
     Args:
         find: looks a key up by its id; a failure of the store propagates, so nobody gets in.
@@ -150,7 +151,7 @@ class KeyAuthenticator:
             self._accepted[digest] = known
             if len(self._accepted) > _CACHED_KEYS:
                 self._accepted.popitem(last=False)
-        if known.expires <= time.time():
+        if known.expires <= time.monotonic():
             raise _invalid_token()
         self._used(known.stored.id)
         return known.principal
@@ -204,7 +205,7 @@ class KeyAuthenticator:
         if stored is None:
             return None
         is_current = changes == self._changes  # or the old row would outlive the change
-        known = _KnownKey(stored, now + self._cache_seconds if is_current else 0.0)
+        known = _KnownKey(stored, now, now + self._cache_seconds if is_current else 0.0)
         if known.fresh_until > now:
             self._keep(known)
         return known
@@ -227,10 +228,10 @@ class _KnownKey:
 
     __slots__ = ("expires", "fresh_until", "principal", "stored")
 
-    def __init__(self, stored: StoredKey, fresh_until: float) -> None:
+    def __init__(self, stored: StoredKey, asked: float, fresh_until: float) -> None:
         self.stored = stored
-        self.fresh_until = fresh_until  # by the monotonic clock
-        self.expires = math.inf if stored.expires_at is None else stored.expires_at.timestamp()
+        self.fresh_until = fresh_until  # by the monotonic clock, as all here
+        self.expires = math.inf if stored.seconds_left is None else asked + stored.seconds_left
         self.principal = Principal(f"key:{stored.id}", stored.scopes, stored.id)
 
 

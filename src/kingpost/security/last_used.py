@@ -4,7 +4,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import UTC, datetime
 from uuid import UUID
 
 logger = logging.getLogger("kingpost.security")
@@ -14,13 +13,14 @@ class LastUsed:
     """Collects uses in memory, so that no request waits for this bookkeeping.
 
     Args:
-        write: stores the moments of a batch of keys.
+        write: stores for each key of a batch how many seconds ago it was used; the clock of the
+            database makes moments of them.
         interval: seconds between two writes; a crash loses at most so much.
     """
 
     def __init__(
         self,
-        write: Callable[[Mapping[UUID, datetime]], Awaitable[None]],
+        write: Callable[[Mapping[UUID, float]], Awaitable[None]],
         *,
         interval: float = 60.0,
     ) -> None:
@@ -34,7 +34,7 @@ class LastUsed:
         Args:
             key_id: of the key.
         """
-        self._moments[key_id] = time.time()
+        self._moments[key_id] = time.monotonic()
 
     async def flush(self) -> None:
         """Writes what has been noted; on a failure it is kept for the next time."""
@@ -42,7 +42,8 @@ class LastUsed:
         if not moments:
             return
         try:
-            await self._write({key: datetime.fromtimestamp(at, UTC) for key, at in moments.items()})
+            now = time.monotonic()
+            await self._write({key: now - at for key, at in moments.items()})
         except Exception as error:  # noqa: BLE001 - bookkeeping fails no request and no shutdown
             logger.warning("last use of keys could not be written: %s", type(error).__name__)
             self._moments = moments | self._moments

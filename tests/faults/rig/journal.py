@@ -22,7 +22,7 @@ class Operation:
         outcome: as far as the client can know.
         status: of the answer; 0 without one.
         slug: which problem it is.
-        retry_after: whether the answer says when to try again.
+        retry_after: whether the answer says in how many seconds to try again, 1 or more.
         is_problem: whether the answer is problem details.
         id: of the row.
         version: the entity tag of the row, if it has one.

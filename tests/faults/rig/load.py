@@ -146,7 +146,8 @@ class Client:
 
 def _understand(one: Operation, answer: httpx.Response) -> None:
     one.status = answer.status_code
-    one.retry_after = "retry-after" in answer.headers
+    wait = answer.headers.get("retry-after", "")
+    one.retry_after = wait.isdecimal() and int(wait) > 0
     one.is_problem = answer.headers.get("content-type") == "application/problem+json"
     if answer.is_success:
         one.outcome = "ok"

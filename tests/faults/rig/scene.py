@@ -1,9 +1,10 @@
 """The stage of a fault: a server, a database, the service as a process, and the load on it."""
 
 import asyncio
+import itertools
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import httpx
 from tests.faults.rig.journal import Found, Limits, Resources, Run
 from tests.faults.rig.load import Client, watch_probes
 from tests.faults.rig.network import NetworkProxy
-from tests.faults.rig.server import PASSWORD, PostgresServer
+from tests.faults.rig.server import PASSWORD, ROLE, PostgresServer
 from tests.faults.rig.verifier import broken
 from tests.kingpost.support import until
 
@@ -47,12 +48,16 @@ class Scene:
         database: the name of the service's database.
         proxy: between the service and the server.
         service: the process.
+        start: makes another process, with further environment variables.
+        judged: is told of each run that has ended.
     """
 
     postgres: PostgresServer
     database: str
     proxy: NetworkProxy
     service: ServerProcess
+    start: Callable[[Mapping[str, str]], ServerProcess]
+    judged: Callable[[Run], None] = lambda _: None
 
     def sql(self, statement: str) -> list[object]:
         """Runs a statement in the service's database, past the proxy."""
@@ -61,28 +66,47 @@ class Scene:
 
 @contextmanager
 def scene(
-    project: Project, postgres: PostgresServer, driver: str, log: Path, **settings: object
+    project: Project,
+    postgres: PostgresServer,
+    driver: str,
+    folder: Path,
+    settings: Mapping[str, str],
+    environ: Mapping[str, str],
 ) -> Iterator[Scene]:
-    """A migrated database, a proxy, and `kingpost serve`, which must end with exit code 0."""
+    """A migrated database, a proxy, and `kingpost serve`, which must end with exit code 0.
+
+    The service has an ordinary role, which may connect and use its tables.
+
+    Args:
+        project: what is served.
+        postgres: the server, which is started if it is down.
+        driver: of the service.
+        folder: for what the processes write.
+        settings: of the service, beside those of `SHORT`.
+        environ: further environment variables of its process.
+    """
     if postgres.pid() is None:
         postgres.start()
     database = _database(project, postgres)
-    environ = SHORT | {name: str(value) for name, value in settings.items()}
-    key = key_for(project, environ, postgres.url(database, driver))
-    with NetworkProxy(postgres.port).running() as proxy:
-        service = launch(
-            project.root,
-            environ=environ,
-            prefix=project.env_prefix,
-            database_url=postgres.url(database, driver, proxy.port),
-            log=log,
-            key=key,
-        )
-        try:
-            yield Scene(postgres, database, proxy, service.wait_until_ready())
-        finally:
-            proxy.thaw()
-            service.close()
+    settings = SHORT | settings
+    key = key_for(project, settings, postgres.url(database, driver))
+    numbers = itertools.count()
+    with NetworkProxy(postgres.port).running() as proxy, ExitStack() as services:
+
+        def start(more: Mapping[str, str]) -> ServerProcess:
+            service = launch(
+                project.root,
+                environ=settings | more,
+                prefix=project.env_prefix,
+                database_url=postgres.url(database, driver, proxy.port, role=ROLE),
+                log=folder / f"log-{next(numbers)}",
+                key=key,
+            )
+            services.callback(service.close)
+            return service
+
+        services.callback(proxy.thaw)
+        yield Scene(postgres, database, proxy, start(environ).wait_until_ready(), start)
 
 
 def _database(project: Project, postgres: PostgresServer) -> str:
@@ -90,6 +114,8 @@ def _database(project: Project, postgres: PostgresServer) -> str:
     if TEMPLATE not in names:
         postgres.sql(f"CREATE DATABASE {TEMPLATE}")
         upgrade(project, postgres.url(TEMPLATE))
+        postgres.sql(f"CREATE ROLE {ROLE} LOGIN")
+        postgres.sql(f"GRANT ALL ON ALL TABLES IN SCHEMA public TO {ROLE}", TEMPLATE)
     name = f"fault_{len(names)}"
     postgres.sql(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
     return name
@@ -118,6 +144,7 @@ async def loaded(stage: Scene, *, clients: int = 8, **limits: float) -> AsyncIte
         finally:
             end.set()
     await _finish(stage, run)
+    stage.judged(run)
     assert not (wrong := broken(run)), "\n".join(f"{k}: {line}" for k in wrong for line in wrong[k])
 
 

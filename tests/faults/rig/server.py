@@ -21,8 +21,11 @@ from kingpost.testing.databases import execute
 from kingpost.testing.process import free_port, wait_for
 
 MAJOR = 18
+MAX_CONNECTIONS = 60
 PASSWORD = "canary-password-of-the-database"
 """In every URL, so that a log which shows it is found out; the server trusts loopback."""
+ROLE = "service"
+"""An ordinary role, for the service; the rig itself is a superuser."""
 
 
 class PostgresServer:
@@ -30,22 +33,27 @@ class PostgresServer:
 
     Args:
         folder: a short path of its own, for data, socket and log.
-        max_connections: of the server.
 
     Attributes:
         port: on 127.0.0.1, the same after each start.
     """
 
-    def __init__(self, folder: Path, *, max_connections: int = 60) -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.port = free_port()
-        self._max_connections = max_connections
         self._account = account_for(folder / "data")
         self.data = prepare(folder, self._account, major=MAJOR, durable=True)
 
-    def url(self, database: str, driver: str = "asyncpg", port: int | None = None) -> str:
+    def url(
+        self,
+        database: str,
+        driver: str = "asyncpg",
+        port: int | None = None,
+        *,
+        role: str = "postgres",
+    ) -> str:
         """The URL of a database, by way of a proxy if its port is given."""
-        where = f"postgres:{PASSWORD}@127.0.0.1:{port or self.port}"
+        where = f"{role}:{PASSWORD}@127.0.0.1:{port or self.port}"
         return f"postgresql+{driver}://{where}/{database}"
 
     def sql(self, statement: str, database: str = "postgres") -> list[Row[Any]]:
@@ -59,9 +67,19 @@ class PostgresServer:
         options = (
             f"-c listen_addresses=127.0.0.1 -c port={self.port}"
             f" -c unix_socket_directories={sockets} -c logging_collector=off"
-            f" -c max_connections={self._max_connections} -c shared_buffers=16MB"
+            f" -c max_connections={MAX_CONNECTIONS} -c shared_buffers=16MB"
         )
         self._control("-w", "-t", "60", "-l", str(self.folder / "log"), "-o", options, "start")
+
+    def start_if_down(self) -> None:
+        """As the operator would: starts a server that could not come up again by itself."""
+        wait_for(
+            lambda: self.pid() is None or self._answers(),
+            60,
+            lambda: AssertionError("the server neither recovers nor gives up"),
+        )
+        if self.pid() is None:
+            self.start()
 
     def stop(self, mode: Literal["fast", "immediate"] = "fast") -> None:
         """Stops the server: `fast` rolls back and writes all out, `immediate` is a crash."""
@@ -121,10 +139,9 @@ class PostgresServer:
         return [postmaster, *map(int, children)]
 
     def close(self) -> None:
-        """Ends the server, however it is, and removes what it has written."""
+        """Ends the server, however it is."""
         if self.pid() is not None:
             self.stop("immediate")
-        shutil.rmtree(self.folder, ignore_errors=True)
 
     def _control(self, *arguments: str) -> None:
         command = [str(program("pg_ctl", MAJOR)), "-D", str(self.data), *arguments]
@@ -151,11 +168,20 @@ def _runs(pid: int) -> bool:
 
 
 @contextmanager
-def postgres_server(**options: int) -> Iterator[PostgresServer]:
-    """A running server that is gone after the block."""
+def short_folder() -> Iterator[Path]:
+    """A folder with a path that leaves room for that of a socket; it is gone after the block."""
     folder = Path(tempfile.mkdtemp(prefix="kpf", dir="/tmp"))
-    folder.chmod(0o755)  # the account that it runs as has to come in
-    server = PostgresServer(folder, **options)
+    folder.chmod(0o755)  # the account that the server runs as has to come in
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def postgres_server(folder: Path) -> Iterator[PostgresServer]:
+    """A running server that is gone after the block."""
+    server = PostgresServer(folder)
     try:
         server.start()
         yield server

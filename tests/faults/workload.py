@@ -1,0 +1,149 @@
+"""Clients whose histories show what was lost, done twice or seen in two orders."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx
+from tests.faults.checkers import (
+    check_append,
+    check_causal,
+    check_counter,
+    check_ids,
+    check_register,
+    check_set,
+)
+from tests.faults.fleet import Client, Fleet
+from tests.faults.histories import History, outcome_of
+from tests.faults.reading import POSTS
+from tests.kingpost.support import Outside, until
+
+WRITERS = 3
+
+
+@asynccontextmanager
+async def working(fleet: Fleet) -> AsyncIterator[None]:
+    """Some add posts and others edit one, inside the block; then their histories are judged."""
+    history, edits, done = History(), History(), asyncio.Event()
+    async with httpx.AsyncClient(trust_env=False, timeout=30) as http:
+        clients = [Client(fleet, number, http) for number in range(2 * WRITERS + 1)]
+        user = await clients[0].until_answered(
+            "POST", "/api/v1/users", json={"email": "a@b.example"}
+        )
+        author = user.json()["id"]
+        post = await clients[0].until_answered("POST", POSTS, json=body("0", "", author))
+        edited = f"{POSTS}/{post.json()['id']}"
+        async with asyncio.TaskGroup() as group:
+            for number in range(WRITERS):
+                group.create_task(add(clients[number], number, history, author, done))
+                group.create_task(edit(clients[WRITERS + number], number, edits, edited, done))
+            try:
+                yield
+                await until(lambda: len(history.of("add", "ok")) > 20)
+                await until(lambda: len(edits.of("write", "ok")) > 10)
+            finally:
+                done.set()
+        await read(clients[-1], edits, edited)
+    await judge(fleet, history, edits)
+
+
+def body(title: str, content: str, author: str) -> dict[str, str]:
+    return {"title": title, "content": f"{content}.", "author_id": author}
+
+
+async def add(
+    client: Client, process: int, history: History, author: str, done: asyncio.Event
+) -> None:
+    """Keyed creates: each is repeated until it is known to be done, and then is there once."""
+    number = 0
+    while not done.is_set():
+        number += 1
+        title = f"{process}-{number}"
+        with history.operation(process, "add", title) as operation:
+            answer = await client.until_answered("POST", POSTS, json=body(title, "", author))
+            assert answer.status_code == 201, answer.text
+            operation.outcome, operation.result = "ok", answer.json()["id"]
+        await asyncio.sleep(0.005)
+
+
+async def edit(
+    client: Client, process: int, edits: History, path: str, done: asyncio.Event
+) -> None:
+    """Reads a post, counts in its title, appends to its content, and writes it if unchanged."""
+    number = 0
+    while not done.is_set():
+        before = await read(client, edits, path)
+        title, content = before.json()["title"], before.json()["content"]
+        number += 1
+        token = f"{process}-{number}"
+        changed = {"title": str(int(title) + 1), "content": f"{content} {token}"}
+        with (
+            edits.operation(process, "write", (version_of(before), changed["content"])) as write,
+            edits.operation(process, "append", token) as append,
+            edits.operation(process, "add", 1) as count,
+        ):
+            try:
+                answer = await client.send(
+                    "PATCH", path, json=changed, headers={"If-Match": before.headers["etag"]}
+                )
+            except httpx.TransportError:
+                continue
+            assert answer.status_code in {200, 412, 503}, answer.text
+            slug = answer.json().get("type", "").rpartition("/")[2]
+            write.outcome = append.outcome = count.outcome = outcome_of(answer.status_code, slug)
+            write.result = version_of(answer) if answer.status_code == 200 else None
+        await asyncio.sleep(0.02)
+
+
+async def read(client: Client, edits: History, path: str) -> httpx.Response:
+    with (
+        edits.operation(9, "read") as whole,
+        edits.operation(9, "read tokens") as tokens,
+        edits.operation(9, "read count") as count,
+    ):
+        answer = (await client.until_answered("GET", path)).raise_for_status()
+        post = answer.json()
+        whole.result = (version_of(answer), post["content"])
+        tokens.result = post["content"].split()[1:]
+        count.result = int(post["title"])
+        whole.outcome = tokens.outcome = count.outcome = "ok"
+    return answer
+
+
+def version_of(answer: httpx.Response) -> int:
+    found = re.match(
+        r'"(\d+)\b', answer.headers["etag"]
+    )  # that of the post; the author has one too
+    assert found, answer.headers["etag"]
+    return int(found[1])
+
+
+async def judge(fleet: Fleet, history: History, edits: History) -> None:
+    async with Outside(fleet.servers[0].database_url) as sql:
+        titles = [row[0] for row in await sql("SELECT title FROM posts WHERE title LIKE '%-%'")]
+        unlike = await sql(
+            "SELECT p.id FROM posts p FULL JOIN (SELECT entity_id, count(*) AS n FROM audit"
+            " WHERE entity = 'posts' GROUP BY entity_id) a ON a.entity_id = p.id::text"
+            " WHERE a.n IS DISTINCT FROM p.version"
+        )
+    with history.operation(9, "read") as last:
+        last.result, last.outcome = titles, "ok"
+    assert unlike == []  # a row of the audit for each version, and none more
+    for check in (check_set, check_causal, check_ids):
+        assert check(history) == []
+    assert check_register(edits) == []
+    assert check_append(only(edits, "append", "read tokens")) == []
+    assert check_counter(only(edits, "add", "read count")) == []
+
+
+def only(history: History, change: str, look: str) -> History:
+    """The changes of one kind, and the reads that belong to it under the name of `read`."""
+    kept = History()
+    for operation in history:
+        if operation.kind == change:
+            kept.operations.append(operation)
+        elif operation.kind == look:
+            operation.kind = "read"
+            kept.operations.append(operation)
+    return kept
