@@ -10,7 +10,7 @@ from starlette.types import Lifespan
 from app.api.v1 import router
 from app.core import logging
 from app.core.config import Settings
-from app.db.models import IdempotencyKey
+from app.db.models import IdempotencyKey, RateLimit
 from app.db.session import connect
 from app.services.keys import KeyCommands, KeyService, KeyStore
 from kingpost import __version__
@@ -20,7 +20,15 @@ from kingpost.idempotency import Idempotency, Purge
 from kingpost.migrations.readiness import revision_check
 from kingpost.observability import Metrics
 from kingpost.pagination import Cursors
-from kingpost.security import Authenticator, KeyAuthenticator, LastUsed, NoAuthentication, derive
+from kingpost.ratelimit import RateLimiter
+from kingpost.security import (
+    Authenticator,
+    FailedAuthentications,
+    KeyAuthenticator,
+    LastUsed,
+    NoAuthentication,
+    derive,
+)
 from kingpost.server import Check, State
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -35,14 +43,17 @@ def create_app(settings: Settings) -> FastAPI:
     secret = settings.secret.get_secret_value() if settings.secret else token_urlsafe(32)
     store = KeyStore(database.unit_of_work(actor="service"))
     last_used = LastUsed(store.write_last_used)
+    pepper = derive(secret, "keys")
     keys = KeyAuthenticator(
         store.find,
-        pepper=derive(secret, "keys"),
+        pepper=pepper,
         cache_seconds=settings.key_cache_seconds,
         used=last_used.touch,
+        failures=failed_authentications(settings, metrics),
     )
     idempotency = remembered_answers(settings, database, secret, metrics)
-    key_service = key_services(settings, derive(secret, "keys"), keys)
+    limiter = rate_limiter(settings, database, metrics)
+    key_service = key_services(settings, pepper, keys)
 
     app = FastAPI(
         title="Users and posts",
@@ -53,7 +64,7 @@ def create_app(settings: Settings) -> FastAPI:
         redirect_slashes=False,
         # Asked three times per request whether OpenTelemetry is set up; logs and metrics are ours.
         telemetry={"tracing": False, "metrics": False, "logs": False},
-        lifespan=lifespan(last_used, Purge(idempotency)),
+        lifespan=lifespan(last_used, idempotency, limiter),
     )
     app.state.key_service = key_service
     app.state.last_used = last_used
@@ -66,8 +77,14 @@ def create_app(settings: Settings) -> FastAPI:
         keys=KeyCommands(key_service, database),
         idempotency=idempotency,
         is_key_required=settings.idempotency_required,
+        limiter=limiter,
         state=State(metrics=metrics, checks=checks(database)),
     )
+    install_http(app, runtime, settings)
+    return app
+
+
+def install_http(app: FastAPI, runtime: Runtime, settings: Settings) -> None:
     install(
         app,
         runtime,
@@ -76,7 +93,6 @@ def create_app(settings: Settings) -> FastAPI:
         operations=settings.ops_port is None,
         development=settings.environment != "production",
     )
-    return app
 
 
 def watch_pools(metrics: Metrics, database: Database) -> None:
@@ -93,6 +109,24 @@ def remembered_answers(
         secret=derive(secret, "idempotency"),
         seconds=settings.idempotency_seconds,
         told=metrics.count_idempotency,
+    )
+
+
+def failed_authentications(settings: Settings, metrics: Metrics) -> FailedAuthentications | None:
+    if settings.auth_failures == 0:
+        return None
+    return FailedAuthentications(settings.auth_failures, told=metrics.count_rate_limit)
+
+
+def rate_limiter(settings: Settings, database: Database, metrics: Metrics) -> RateLimiter | None:
+    if settings.rate_limit is None:
+        return None
+    return RateLimiter(
+        database,
+        RateLimit,
+        limit=settings.rate_limit,
+        window=settings.rate_window,
+        told=metrics.count_rate_limit,
     )
 
 
@@ -118,10 +152,15 @@ def checks(database: Database) -> dict[str, Check]:
     }
 
 
-def lifespan(last_used: LastUsed, purge: Purge) -> Lifespan[FastAPI]:
+def lifespan(
+    last_used: LastUsed, idempotency: Idempotency, limiter: RateLimiter | None
+) -> Lifespan[FastAPI]:
     @asynccontextmanager
     async def run(_: FastAPI) -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(work.run()) for work in (last_used, purge)]
+        runs = [last_used.run(), Purge(idempotency).run()]
+        if limiter is not None:
+            runs.append(Purge(limiter).run())
+        tasks = [asyncio.create_task(run) for run in runs]
         yield
         for task in tasks:
             task.cancel()

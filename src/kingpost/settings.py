@@ -100,6 +100,13 @@ class ServiceSettings(BaseModel):
     max_requests: int = Field(
         512, ge=4, description="requests worked on at once; beyond it 503, for lists from 3/4 on"
     )
+    rate_limit: int | None = Field(
+        None, ge=1, le=1_000_000_000, description="requests of a key in a window; by default any"
+    )
+    rate_window: int = Field(60, ge=1, le=86_400, description="seconds of that window")
+    auth_failures: int = Field(
+        30, ge=0, le=1_000_000, description="wrong keys of an address in a minute; 0 for any number"
+    )
     max_body_bytes: int = Field(1_048_576, ge=1024, description="largest request body")
     max_header_bytes: int = Field(32_768, ge=1024, description="largest header section")
     max_headers: int = Field(100, ge=10, description="most header lines")

@@ -42,6 +42,8 @@ COSTS = {
     "a page of posts": Cost(asyncpg=232, psycopg=259, statements=1, round_trips=1),
     "a new post": Cost(asyncpg=280, psycopg=310, statements=1, round_trips=1),
 }
+A_RATE_LIMIT = 1
+WITH_LIMIT = {"APP_RATE_LIMIT": "1000000"}
 
 
 class Service:
@@ -94,9 +96,11 @@ async def proxy(database_url: str) -> AsyncIterator[Proxy]:
 
 
 @pytest.fixture
-async def service(project, service_environ, proxy: Proxy) -> AsyncIterator[Service]:
+async def service(
+    request: pytest.FixtureRequest, project, service_environ, proxy: Proxy
+) -> AsyncIterator[Service]:
     in_production = {"APP_ENVIRONMENT": "production", "APP_LOG_LEVEL": "info"}
-    environ = {**service_environ, **in_production}
+    environ = {**service_environ, **in_production, **getattr(request, "param", {})}
     app = project.create_app(settings_for(project, environ, proxy.url))
     async with running(app):
         key = await make_key(app)
@@ -154,3 +158,19 @@ async def test_a_request_costs_no_more_than_it_did(requests, kind, driver, proxy
         f"{kind}: {entered} functions are entered with {driver}, {allowed} is the ceiling; "
         f"write {entered} into COSTS of {__name__} if that is what the change is worth"
     )
+
+
+@pytest.mark.parametrize("service", [WITH_LIMIT], indirect=True)
+async def test_a_rate_limit_costs_a_function_and_no_statement(requests, driver, proxy, statements):
+    request, ceiling = requests["a user"], COSTS["a user"]
+    for _ in range(WARM):
+        await request()
+
+    with statements(ceiling.statements):
+        await request()
+    proxy.round_trips.clear()
+    await request()
+    assert len(proxy.round_trips) == ceiling.round_trips, proxy.round_trips
+
+    entered = min([await calls(request) for _ in range(COUNTED)])
+    assert entered <= getattr(ceiling, driver) + A_RATE_LIMIT

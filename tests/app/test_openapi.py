@@ -3,10 +3,14 @@
 from typing import Any
 
 import httpx
+import pytest
 import pytest_asyncio
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from kingpost.testing.service import settings_for
+
 METHODS = {"get", "post", "put", "patch", "delete"}
+NAMED = {"200", "201", "204", "429"}
 
 
 @pytest_asyncio.fixture
@@ -28,10 +32,11 @@ def test_every_operation_names_its_problems(document: dict[str, Any]) -> None:
     for operation in operations(document):
         failures = {s: a for s, a in operation["responses"].items() if not s.startswith("2")}
 
-        assert {"400", "401", "403", "422", "503", "default"} <= set(failures), operation
+        assert {"400", "401", "403", "422", "429", "503", "default"} <= set(failures), operation
         assert all(answer["content"] == problem for answer in failures.values()), operation
         assert all("X-Request-Id" in answer["headers"] for answer in failures.values()), operation
         assert "Retry-After" in failures["503"]["headers"]
+        assert "Retry-After" in failures["429"]["headers"]
 
 
 def test_where_things_are_made_and_listed_the_headers_are_named(document: dict[str, Any]) -> None:
@@ -47,6 +52,21 @@ def test_where_things_are_made_and_listed_the_headers_are_named(document: dict[s
     for path in ("/api/v1/users", "/api/v1/posts", "/api/v1/keys"):
         assert "Location" in paths[path]["post"]["responses"]["201"]["headers"], path
     assert "headers" not in paths["/api/v1/users/{user_id}"]["get"]["responses"]["200"]
+
+
+@pytest.mark.parametrize("limit", ["", "100"])
+async def test_the_headers_of_a_rate_limit_are_named_where_there_is_one(
+    project: Any, service_environ: dict[str, str], database_url: str, limit: str
+) -> None:
+    environ = {**service_environ, "APP_RATE_LIMIT": limit}
+    app = project.create_app(settings_for(project, environ, database_url))
+    document = app.openapi()
+
+    assert list(OpenAPIV31SpecValidator(document).iter_errors()) == []
+    for operation in operations(document):
+        for status, answer in operation["responses"].items():
+            is_named = {"RateLimit", "RateLimit-Policy"} <= set(answer.get("headers", ()))
+            assert is_named == (bool(limit) and status in NAMED), (status, answer)
 
 
 def test_operations_are_named_after_their_endpoints(document: dict[str, Any]) -> None:

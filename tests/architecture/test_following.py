@@ -36,10 +36,11 @@ class Tag(UuidKeyMixin, Base):
 ```
 
 ```diff file=src/app/db/models/__init__.py
- from app.db.models.posts import Post
+ from app.db.models.ratelimit import RateLimit
 +from app.db.models.tags import Tag
--__all__ = ["ApiKey", "AuditEntry", "IdempotencyKey", "Post", "User", "metadata"]
-+__all__ = ["ApiKey", "AuditEntry", "IdempotencyKey", "Post", "Tag", "User", "metadata"]
+     "RateLimit",
++    "Tag",
+     "User",
 ```
 
 ```console

@@ -8,6 +8,7 @@ from tests.architecture.source import ROOT
 from kingpost import problems
 from kingpost.idempotency import problems as keyed
 from kingpost.problems import Problem
+from kingpost.ratelimit import problems as limits
 from kingpost.server.operations import NotReady
 
 PAGE = (ROOT / "docs/problems.md").read_text()
@@ -26,6 +27,7 @@ def test_every_problem_has_its_row_and_no_other_has_one() -> None:
 
     assert NotReady in kinds(Problem)
     assert keyed.IdempotencyInFlight in kinds(Problem)
+    assert limits.AbnormalUsage in kinds(Problem)
     assert listed == {(kind.slug, kind.status, kind.__name__) for kind in kinds(Problem)}
 
 
@@ -38,7 +40,9 @@ def test_every_slug_is_one_problem() -> None:
 def test_the_tree_in_the_docstring_has_no_leaf_too_many() -> None:
     drawn = set(
         re.findall(
-            r"(?:── |^    )([A-Z]\w+) +\d{3}", f"{problems.__doc__}{keyed.__doc__}", re.MULTILINE
+            r"(?:── |^    )([A-Z]\w+) +\d{3}",
+            f"{problems.__doc__}{keyed.__doc__}{limits.__doc__}",
+            re.MULTILINE,
         )
     )
 

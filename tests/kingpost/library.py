@@ -26,6 +26,7 @@ from kingpost.database import (
     VersionMixin,
     audit_protection_sql,
 )
+from kingpost.ratelimit import RateLimitMixin
 
 
 class Base(DeclarativeBase):
@@ -75,6 +76,10 @@ class Loan(Base):
     during: Mapped[Range[int]] = mapped_column(INT4RANGE)
 
 
+class RateLimit(RateLimitMixin, Base):
+    __tablename__ = "rate_limits"
+
+
 class AuditEntry(AuditEntryMixin, Base):
     __tablename__ = "audit_entries"
 
@@ -106,6 +111,10 @@ SCHEMA = (
             DEFERRABLE INITIALLY DEFERRED,
         during int4range NOT NULL,
         CONSTRAINT ex_loans_during EXCLUDE USING gist (during WITH &&)
+    )""",
+    """CREATE UNLOGGED TABLE rate_limits (
+        principal varchar(200) CONSTRAINT pk_rate_limits PRIMARY KEY,
+        ends_at timestamptz NOT NULL, used integer NOT NULL, granted integer NOT NULL
     )""",
     """CREATE TABLE audit_entries (
         id uuid CONSTRAINT pk_audit_entries PRIMARY KEY,

@@ -13,6 +13,7 @@ from kingpost.idempotency.problems import (
     IdempotencyKeyReused,
 )
 from kingpost.problems import MEDIA_TYPE, Problem
+from kingpost.ratelimit import AbnormalUsage, QuotaExceeded
 
 _SCHEMA = "Problem"
 
@@ -45,12 +46,18 @@ PROBLEM_SCHEMA: dict[str, Any] = {
             "type": "boolean",
             "description": "true if more is wrong than is listed.",
         },
+        "violated-policies": {
+            "type": "array",
+            "description": "The names of the limits that are used up.",
+            "items": {"type": "string"},
+        },
     },
 }
 
 _HEADERS: dict[int | str, tuple[str, ...]] = {
     401: ("WWW-Authenticate",),
     403: ("WWW-Authenticate",),
+    429: ("Retry-After",),
     503: ("Retry-After",),
 }
 _HEADER_TEXTS = {
@@ -61,6 +68,10 @@ _HEADER_TEXTS = {
 _OPTIONAL_HEADERS = {
     "Location": "The path of what was made, if it is one thing (RFC 9110 section 10.2.2).",
     "Link": "The pages after and before this one, `next` and `prev` (RFC 8288), if there are any.",
+}
+_LIMIT_HEADERS = {
+    "RateLimit-Policy": 'The rate limit: `"default";q=REQUESTS;w=SECONDS`.',
+    "RateLimit": 'What is left of it, and for how long: `"default";r=REQUESTS;t=SECONDS`.',
 }
 
 
@@ -91,7 +102,7 @@ def standard_responses(
     """
     kinds: list[type[Problem]] = [problems.BadRequest]
     if scopes is not None:
-        kinds += [problems.Unauthenticated, problems.Forbidden]
+        kinds += [problems.Unauthenticated, problems.Forbidden, QuotaExceeded, AbnormalUsage]
     if reads_body:
         kinds += [problems.ContentTooLarge, problems.UnsupportedMediaType]
     kinds += [problems.Invalid, problems.Unavailable]
@@ -101,12 +112,16 @@ def standard_responses(
     return problem_responses(*kinds) | {"default": _response("Any other problem.")}
 
 
-def tell_the_truth(app: FastAPI) -> None:
+def tell_the_truth(app: FastAPI, *, is_limited: bool = False) -> None:
     """Corrects the document that the app generates.
 
     It gets the schema of problems with their headers, `Location` where something is made and
     `Link` where a page is answered, and its query parameters lose the `null`
     that an optional one has in Python: a query can leave a parameter out, it cannot make it null.
+
+    Args:
+        app: whose document it is.
+        is_limited: there is a rate limit, and answers have its headers.
     """
     generate: Callable[[], dict[str, Any]] = app.openapi
 
@@ -114,11 +129,14 @@ def tell_the_truth(app: FastAPI) -> None:
         document = generate()
         components = document.setdefault("components", {})
         components.setdefault("schemas", {})[_SCHEMA] = PROBLEM_SCHEMA
-        components["headers"] = _headers(_HEADER_TEXTS, True) | _headers(_OPTIONAL_HEADERS, False)
+        optional = _OPTIONAL_HEADERS | (_LIMIT_HEADERS if is_limited else {})
+        components["headers"] = _headers(_HEADER_TEXTS, True) | _headers(optional, False)
         preconditions = _preconditions()
         for item in document["paths"].values():
             for operation in item.values():
                 _declare_headers(operation["responses"])
+                if is_limited and operation.get("security"):
+                    _declare_limits(operation["responses"])
                 declare_preconditions(operation, preconditions)
                 for parameter in operation.get("parameters", ()):
                     parameter["schema"] = _without_null(parameter["schema"])
@@ -143,6 +161,14 @@ def _declare_headers(responses: dict[str, Any]) -> None:
         if status in responses:
             headers = responses[status].setdefault("headers", {})
             headers[name] = {"$ref": f"#/components/headers/{name}"}
+
+
+def _declare_limits(responses: dict[str, Any]) -> None:
+    """Where a client looks for them; other failures may have them as well."""
+    for status, response in responses.items():
+        if status.startswith("2") or status == str(QuotaExceeded.status):
+            headers = response.setdefault("headers", {})
+            headers |= {n: {"$ref": f"#/components/headers/{n}"} for n in _LIMIT_HEADERS}
 
 
 def _preconditions() -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The route class: what happens to a request between routing and the endpoint.
 
-The order is that of the status policy: 401, 403 (before anything of the request is looked at),
-then the query, then 413, 415 and 400 for the body, then 422 by FastAPI's own validation.
+The order is that of the status policy: 401, 403 and 429 (before anything of the request is looked
+at), then the query, then 413, 415 and 400 for the body, then 422 by FastAPI's own validation.
 """
 
 from collections.abc import Awaitable, Callable
@@ -177,11 +177,16 @@ async def _authorize(request: Request, scopes: tuple[str, ...] | None) -> None:
     if scopes is None:
         return
     sent = [str(value, "latin-1") for name, value in request.scope["headers"] if name == _HEADER]
-    principal = await runtime_of(request).authenticator.authenticate(sent)
+    runtime = runtime_of(request)
+    principal = await runtime.authenticator.authenticate(sent)
     if context is not None:
         context.actor = principal.actor
     principal.require(scopes)
     request.scope[PRINCIPAL_KEY] = principal
+    if runtime.limiter is not None:
+        limits = await runtime.limiter.admit(principal.actor)
+        if context is not None:
+            context.limits = limits
 
 
 def _query_names(dependant: Dependant) -> frozenset[str]:

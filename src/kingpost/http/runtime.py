@@ -11,6 +11,7 @@ from starlette.requests import Request
 from kingpost.database import Database
 from kingpost.idempotency import Idempotency
 from kingpost.pagination import Cursors
+from kingpost.ratelimit import RateLimiter
 from kingpost.security import Authenticator
 
 if TYPE_CHECKING:
@@ -105,6 +106,7 @@ class Runtime:
             as `NoAuthentication()`.
         idempotency: remembers the answers of `idempotent()` routes; None for a service without.
         is_key_required: every `idempotent()` route wants an Idempotency-Key.
+        limiter: counts the requests of each principal; None for no limit.
     """
 
     database: Database
@@ -115,6 +117,7 @@ class Runtime:
     keys: KeyAdmin | None = None
     idempotency: Idempotency | None = None
     is_key_required: bool = False
+    limiter: RateLimiter | None = None
 
 
 def runtime_of(request: Request) -> Runtime:

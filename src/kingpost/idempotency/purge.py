@@ -1,24 +1,31 @@
-"""Forgets answers that have expired."""
+"""Forgets what has expired."""
 
 import asyncio
 import logging
-
-from kingpost.idempotency.idempotency import Idempotency
+from typing import Protocol
 
 _LOG = logging.getLogger("kingpost.idempotency")
 BATCH = 1000
 
 
+class Expiring(Protocol):
+    """What keeps rows for a time, such as `Idempotency` or `RateLimiter`."""
+
+    async def purge(self, rows: int) -> int:
+        """Deletes up to so many expired rows, and says how many there were."""
+        ...
+
+
 class Purge:
-    """Deletes expired answers beside the requests.
+    """Deletes expired rows beside the requests.
 
     Args:
-        idempotency: whose answers.
+        expiring: whose rows.
         interval: seconds between two rounds.
     """
 
-    def __init__(self, idempotency: Idempotency, *, interval: float = 300.0) -> None:
-        self._idempotency = idempotency
+    def __init__(self, expiring: Expiring, *, interval: float = 300.0) -> None:
+        self._expiring = expiring
         self._interval = interval
 
     async def round(self) -> int:
@@ -29,10 +36,11 @@ class Purge:
         """
         deleted = 0
         try:
-            while (rows := await self._idempotency.purge(BATCH)) > 0:
+            while (rows := await self._expiring.purge(BATCH)) > 0:
                 deleted += rows
         except Exception as error:  # noqa: BLE001 - housekeeping fails no service
-            _LOG.warning("expired answers could not be deleted: %s", type(error).__name__)
+            what = type(self._expiring).__name__
+            _LOG.warning("expired rows of %s could not be deleted: %s", what, type(error).__name__)
         return deleted
 
     async def run(self) -> None:

@@ -88,7 +88,14 @@ class _Exchange:
         self.status: int | None = None
         self.finished = False
         request_id, trace = identify(scope["headers"])
-        self.context = RequestContext(request_id, scope["method"], scope["path"], notes=trace)
+        client = scope.get("client")
+        self.context = RequestContext(
+            request_id,
+            scope["method"],
+            scope["path"],
+            address=client[0] if client else None,
+            notes=trace,
+        )
 
     def send(self, message: Message) -> Awaitable[None]:
         if message["type"] == "http.response.start":
@@ -109,6 +116,8 @@ class _Exchange:
             decorated.append((b"cache-control", b"no-store"))
         if b"x-content-type-options" not in names:
             decorated.append((b"x-content-type-options", b"nosniff"))
+        if self.context.limits:
+            decorated += self.context.limits
         return decorated
 
     async def failed(self, error: Exception) -> None:

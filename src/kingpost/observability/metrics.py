@@ -112,6 +112,12 @@ class Metrics:
             ("outcome",),
             registry=self.registry,
         )
+        self._rate_limits = Counter(
+            "http_server_rate_limit_events",
+            "What rate limits did: lease, refused, unchecked, address_refused",
+            ("event",),
+            registry=self.registry,
+        )
 
     def _register_process(self) -> None:
         ProcessCollector(registry=self.registry)
@@ -168,6 +174,10 @@ class Metrics:
     def count_idempotency(self, outcome: str) -> None:
         """Counts a request with an Idempotency-Key: `new`, `replay`, `in_flight`, `mismatch`."""
         self._idempotency.labels(outcome).inc()
+
+    def count_rate_limit(self, event: str) -> None:
+        """Counts what a rate limit did: `lease`, `refused`, `unchecked`, `address_refused`."""
+        self._rate_limits.labels(event).inc()
 
     def watch_pool(self, status: Callable[[], PoolStatus], name: str = "database_pool") -> None:
         """Shows how full a pool is, asked at each scrape.

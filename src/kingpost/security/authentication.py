@@ -12,7 +12,9 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
+from kingpost.context import current_request
 from kingpost.problems import Forbidden, Unauthenticated
+from kingpost.security.failures import FailedAuthentications
 from kingpost.security.secrets import hash_key, key_id_of, same_hash
 
 _CACHED_KEYS = 10_000
@@ -107,11 +109,16 @@ class KeyAuthenticator:
     process; the header itself is not kept. The clock of this machine may be wrong: when a key
     expires is for the database to say.
 
+    An address from which too many wrong keys came gets 429 for a while, before anything is hashed
+    or looked up. A header that this process has accepted before goes on to be accepted from there,
+    so that whoever shares an address with a guesser keeps working.
+
     Args:
         find: looks a key up by its id; a failure of the store propagates, so nobody gets in.
         pepper: the secret of `hash_key`.
         cache_seconds: how long a found key is remembered.
         used: told the id of every key that was accepted.
+        failures: counts wrong keys by address; None for any number of them.
     """
 
     def __init__(
@@ -121,11 +128,13 @@ class KeyAuthenticator:
         pepper: bytes,
         cache_seconds: float,
         used: Callable[[UUID], None],
+        failures: FailedAuthentications | None = None,
     ) -> None:
         self._find = find
         self._pepper = pepper
         self._cache_seconds = cache_seconds
         self._used = used
+        self._failures = failures
         self._known: OrderedDict[UUID, _KnownKey] = OrderedDict()
         self._accepted: OrderedDict[bytes, _KnownKey] = OrderedDict()
         self._digest = hashlib.blake2b(key=secrets.token_bytes(32), digest_size=32)
@@ -141,16 +150,14 @@ class KeyAuthenticator:
         Raises:
             Unauthenticated: the same answer for no key, a malformed, unknown, expired or
                 revoked one, so that nothing can be learnt from it.
+            AbnormalUsage: too many wrong keys came from this address.
         """
         if not authorization:
             raise Unauthenticated(_HOW, headers={"WWW-Authenticate": "Bearer"})
         digest = self._digest_of(authorization)
         known = self._accepted.get(digest)
         if known is None or known.fresh_until <= time.monotonic():
-            known = await self._checked(authorization)
-            self._accepted[digest] = known
-            if len(self._accepted) > _CACHED_KEYS:
-                self._accepted.popitem(last=False)
+            known = await self._renewed(digest, authorization)
         if known.expires <= time.monotonic():
             raise _invalid_token()
         self._used(known.stored.id)
@@ -170,6 +177,24 @@ class KeyAuthenticator:
         digest = self._digest.copy()
         digest.update("\n".join(authorization).encode())  # a header is one line
         return digest.digest()
+
+    async def _renewed(self, digest: bytes, authorization: list[str]) -> "_KnownKey":
+        """Checks a header that was not accepted yet, or not lately."""
+        request = current_request.get()
+        address = None if request is None else request.address
+        if self._failures is not None and digest not in self._accepted:
+            self._failures.check(address)
+        try:
+            known = await self._checked(authorization)
+        except Unauthenticated:
+            self._accepted.pop(digest, None)  # it was revoked
+            if self._failures is not None:
+                self._failures.count(address)
+            raise
+        self._accepted[digest] = known
+        if len(self._accepted) > _CACHED_KEYS:
+            self._accepted.popitem(last=False)
+        return known
 
     async def _checked(self, authorization: list[str]) -> "_KnownKey":
         key = _bearer_token(authorization)

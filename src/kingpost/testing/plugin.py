@@ -136,7 +136,12 @@ def service_environ(project: Project) -> Mapping[str, str]:
 
     The database is not among them, each fixture adds its own.
     """
-    wanted = {"environment": "test", "secret": "only-for-tests-" * 3, "log_level": "warning"}
+    wanted = {
+        "environment": "test",
+        "secret": "only-for-tests-" * 3,
+        "log_level": "warning",
+        "auth_failures": "0",  # all tests share an address
+    }
     return {
         f"{project.env_prefix}{name.upper()}": value
         for name, value in wanted.items()
