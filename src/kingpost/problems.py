@@ -161,7 +161,7 @@ class MethodNotAllowed(Problem):
 
 
 class RequestTimeout(Problem):
-    """The head of the request did not arrive in time."""
+    """The head or the body of the request did not arrive in time; nothing was done."""
 
     status = 408
     slug = "request-timeout"

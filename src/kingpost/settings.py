@@ -53,6 +53,12 @@ class ServiceSettings(BaseModel):
     )
 
     request_timeout: Seconds = Field(10.0, gt=0, le=600, description="deadline of a request")
+    body_timeout: Seconds | None = Field(
+        None, gt=0, le=600, description="a body is complete in time; by default 0.8 of the deadline"
+    )
+    write_timeout: Seconds = Field(
+        20.0, gt=0, le=600, description="a client that takes no more of its answer is cut off"
+    )
     statement_timeout: Seconds = Field(5.0, gt=0, le=600, description="limit of one statement")
     lock_timeout: Seconds = Field(2.0, gt=0, le=600, description="longest wait for a lock")
     acquire_timeout: Seconds = Field(1.0, gt=0, le=600, description="wait for a free connection")
@@ -63,6 +69,7 @@ class ServiceSettings(BaseModel):
     keep_alive_timeout: Seconds = Field(
         75.0, gt=0, le=3600, description="idle connections stay open; exceed the load balancer's"
     )
+    max_connections: int = Field(900, ge=10, description="most connections of clients at a time")
     drain_seconds: Seconds = Field(
         0.0,
         ge=0,
@@ -128,7 +135,8 @@ class ServiceSettings(BaseModel):
             ("lock_timeout", self.lock_timeout),
             ("acquire_timeout", self.acquire_timeout),
         )
-        for (outer, longer), (inner, shorter) in pairwise(ordered):
+        body = ("body_timeout", self.content_seconds)
+        for (outer, longer), (inner, shorter) in [*pairwise(ordered), (ordered[0], body)]:
             if longer <= shorter:
                 raise ValueError(f"`{outer}` ({longer:g} s) must exceed `{inner}` ({shorter:g} s)")
         return self
@@ -142,6 +150,14 @@ class ServiceSettings(BaseModel):
         if self.secret is None:
             raise ValueError("`secret`: is required in production, 32 random characters or more")
         return self
+
+    @property
+    def content_seconds(self) -> float:
+        """How long the content of a request may take to arrive, in seconds.
+
+        By default so long that a request which stalls is told so before its deadline.
+        """
+        return 0.8 * self.request_timeout if self.body_timeout is None else self.body_timeout
 
     def database_options(self, application_name: str) -> DatabaseOptions:
         """These settings as the database layer takes them.

@@ -70,7 +70,7 @@ def expected_failures(name: str, operation: dict[str, Any]) -> set[str]:
     if operation.get("security"):
         expected |= {"401", "403", "429"}
     if operation.get("requestBody"):
-        expected |= {"413", "415"}
+        expected |= {"408", "413", "415"}
     if "{" in name:
         expected.add("404")
     return expected

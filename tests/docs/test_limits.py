@@ -15,6 +15,8 @@ ROW = re.compile(
     r"^\| ([^|]+) \| ([0-9.]+)[^|]* \|(?: [^|]+ \|)? `([A-Za-z_.0-9]+)` \|$", re.MULTILINE
 )
 ROWS = ROW.findall(PAGE)
+UPPER_BOUNDS = ("maxLength", "maxItems", "maximum")
+DERIVED = {"body_timeout": Settings().content_seconds}
 
 
 def test_no_row_is_left_out_of_the_comparison() -> None:
@@ -37,12 +39,30 @@ def test_every_limit_of_the_settings_is_listed() -> None:
 
 def value_of(source: str) -> float:
     if source.startswith("APP_"):
-        return float(Settings.model_fields[source.removeprefix("APP_").lower()].default)
+        name = source.removeprefix("APP_").lower()
+        default = Settings.model_fields[name].default
+        return float(DERIVED[name] if default is None else default)
+    found = named(source)
+    return float(found if isinstance(found, int | float) else largest(schema_of(*found)))
+
+
+def named(source: str) -> Any:
+    """A constant as it is; a type with the field that is meant, if it is a schema's."""
     module, _, name = source.rpartition(".")
-    found: Any = getattr(import_module(module), name)
-    return float(found if isinstance(found, int | float) else longest(found))
+    try:
+        found = getattr(import_module(module), name)
+    except ModuleNotFoundError:
+        return named(module)[0], name
+    return found if isinstance(found, int | float) else (found, None)
 
 
-def longest(kind: Any) -> int:
+def schema_of(kind: Any, field: str | None) -> Any:
     schema = TypeAdapter(kind).json_schema()
-    return int(schema["maxLength"])
+    return schema["properties"][field] if field else schema
+
+
+def largest(schema: Any) -> int:
+    """The upper bound of a text, a list or a number, which may be left out."""
+    kinds = [schema, *schema.get("anyOf", ())]
+    (found,) = {kind[n] for kind in kinds for n in UPPER_BOUNDS if n in kind}
+    return int(found)

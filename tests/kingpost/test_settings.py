@@ -69,6 +69,7 @@ def test_a_name_like_no_other_gets_no_suggestion() -> None:
         ({"APP_REQUEST_TIMEOUT": "5"}, "request_timeout", "statement_timeout"),
         ({"APP_STATEMENT_TIMEOUT": "2"}, "statement_timeout", "lock_timeout"),
         ({"APP_LOCK_TIMEOUT": "1"}, "lock_timeout", "acquire_timeout"),
+        ({"APP_BODY_TIMEOUT": "10"}, "request_timeout", "body_timeout"),
     ],
 )
 def test_timeouts_out_of_order_are_refused(
@@ -110,3 +111,8 @@ def test_production_stays_reachable_for_a_while_after_it_is_asked_to_end() -> No
     assert loaded({}).values.drain_seconds == 0
     assert loaded(production).values.drain_seconds == 5
     assert loaded(production | {"APP_DRAIN_SECONDS": "1"}).values.drain_seconds == 1
+
+
+def test_a_body_has_less_time_than_its_request() -> None:
+    assert Settings(request_timeout=20).content_seconds == 16
+    assert loaded({"APP_BODY_TIMEOUT": "3"}).values.content_seconds == 3

@@ -15,7 +15,14 @@ from typing import Any, NoReturn
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Scope
 
-from kingpost.problems import ContentTooLarge, FieldError, Invalid, MalformedJson
+from kingpost.problems import (
+    ContentTooLarge,
+    FieldError,
+    Invalid,
+    MalformedJson,
+    Problem,
+    RequestTimeout,
+)
 from kingpost.problems import UnsupportedMediaType as Unsupported
 
 MAX_DEPTH = 64
@@ -57,6 +64,7 @@ async def read_json(
     Raises:
         UnsupportedMediaType: not `application/json` in UTF-8, or compressed.
         ContentTooLarge: more than `max_bytes`, announced or sent, or more than 20 000 values.
+        RequestTimeout: the body was not complete in time.
         MalformedJson: not JSON, or JSON that two parsers read differently.
         Invalid: a number that no double can hold.
     """
@@ -143,8 +151,14 @@ async def _read(request: Request, max_bytes: int) -> bytes:
                 raise _too_large(max_bytes)
             chunks.append(chunk)
     except ClientDisconnect:
-        raise MalformedJson("The connection ended before the body was complete.") from None
+        raise _incomplete(request.scope) from None
     return b"".join(chunks)
+
+
+def _incomplete(scope: Scope) -> Problem:
+    if scope.get("kingpost.late"):
+        return RequestTimeout("The body was not complete in time.")
+    return MalformedJson("The connection ended before the body was complete.")
 
 
 def _too_large(max_bytes: int) -> ContentTooLarge:

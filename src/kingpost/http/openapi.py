@@ -104,7 +104,8 @@ def standard_responses(
     if scopes is not None:
         kinds += [problems.Unauthenticated, problems.Forbidden, QuotaExceeded, AbnormalUsage]
     if reads_body:
-        kinds += [problems.ContentTooLarge, problems.UnsupportedMediaType]
+        kinds += [problems.RequestTimeout, problems.ContentTooLarge]
+        kinds += [problems.UnsupportedMediaType]
     kinds += [problems.Invalid, problems.Unavailable]
     if is_idempotent:
         kinds += [IdempotencyKeyInvalid, problems.Conflict, IdempotencyInFlight]

@@ -17,7 +17,7 @@ from kingpost.middleware.identity import identify
 from kingpost.observability.fingerprint import fingerprint, type_name
 from kingpost.observability.logging import access_log
 from kingpost.observability.metrics import Metrics
-from kingpost.problems import OutcomeUnknown, Problem, Unavailable
+from kingpost.problems import OutcomeUnknown, Problem, RequestTimeout, Unavailable
 
 QUIET_ROUTES = frozenset({"/livez", "/readyz", "/metrics"})
 CLIENT_CLOSED = 499
@@ -64,7 +64,10 @@ class Observe:
         try:
             await self.app(scope, receive, exchange.send)
         except ClientDisconnect:
-            scope["kingpost.disconnected"] = True
+            if scope.get("kingpost.late"):
+                await exchange.failed(RequestTimeout())
+            else:
+                scope["kingpost.disconnected"] = True
         except Exception as error:  # noqa: BLE001 - every failure ends here
             await exchange.failed(error)
         except asyncio.CancelledError:

@@ -48,6 +48,8 @@ class Metrics:
     Attributes:
         registry: where everything is registered.
         in_flight: how many requests are being served; changed by `Observe`.
+        connections: how many clients are connected; changed by the server.
+        connections_closed: those that were closed since there were too many, by what was done.
         client_disconnects: clients that went away before their answer.
         database: what statements and transactions did.
     """
@@ -60,6 +62,7 @@ class Metrics:
         Gauge(
             "http_server_requests_in_flight", "Requests being served", registry=self.registry
         ).set_function(lambda: self.in_flight)
+        self._register_connections()
         self.client_disconnects = Counter(
             "http_server_client_disconnects",
             "Clients that left before their answer",
@@ -84,6 +87,18 @@ class Metrics:
         self._known_requests: dict[tuple[str, str | None, int], Tally] = {}
         self._register_database()
         self._register_process()
+
+    def _register_connections(self) -> None:
+        self.connections = 0
+        Gauge(
+            "http_server_connections", "Connections of clients", registry=self.registry
+        ).set_function(lambda: self.connections)
+        self.connections_closed = Counter(
+            "http_server_connections_closed",
+            "Connections too many: made_room for a new one, or refused as the new one",
+            ("how",),
+            registry=self.registry,
+        )
 
     def _register_database(self) -> None:
         self._statements = Tallies(

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.config import Config
 
 from kingpost.middleware.observe import Observe
+from kingpost.server.connections import OPERATIONS, Connections
 from kingpost.server.head import Limits
 from kingpost.server.operations import operations_app
 from kingpost.server.protocol import GuardedProtocol
@@ -49,6 +50,16 @@ class ServerConfig(Config):
         self.state: State | None = None
         self.shedding: Shedding | None = None
         self.ops_port: int | None = None
+        self._connections = Connections(settings.max_connections)
+        self._operators = Connections(OPERATIONS)
+
+    def connections_of(self, port: int | None) -> Connections:
+        """The connections to a port; who operates the service never waits for its clients.
+
+        Args:
+            port: the local one.
+        """
+        return self._operators if port and port == self.ops_port else self._connections
 
     def load_app(self) -> Any:
         """Makes the application; called by uvicorn in the process that serves."""
@@ -56,6 +67,7 @@ class ServerConfig(Config):
         kingpost = getattr(getattr(app, "state", None), "kingpost", None)
         self.state = getattr(kingpost, "state", None) or State()
         self.shedding = Shedding(self.settings.max_requests, self.state)
+        self._connections.metrics = self.state.metrics
         return _Ports(app, self, self.state)
 
 

@@ -11,12 +11,7 @@ from kingpost.middleware.identity import request_id_from, single
 from kingpost.server.refusal import CLOSE
 
 if TYPE_CHECKING:
-    from uvicorn._types import (
-        ASGI3Application,
-        ASGIReceiveEvent,
-        ASGISendEvent,
-        HTTPScope,
-    )
+    from uvicorn._types import ASGI3Application, ASGIReceiveEvent, ASGISendEvent, HTTPScope
 
     from kingpost.server.protocol import GuardedProtocol
 
@@ -41,6 +36,9 @@ class Cycle(RequestResponseCycle):
         protocol: of the connection.
         scope: of the request.
         keep_alive: whether the connection may serve another one.
+
+    Attributes:
+        receives: the application waits for content.
     """
 
     # What is so at the beginning of each needs no assignment for each.
@@ -54,6 +52,8 @@ class Cycle(RequestResponseCycle):
     chunked_encoding: bool | None = None
     expected_content_length = 0
     task: "asyncio.Task[None] | None" = None
+    receives = False
+    _late = False
     _held = b""
 
     def __init__(
@@ -75,6 +75,7 @@ class Cycle(RequestResponseCycle):
         self.body = bytearray()
         self._tasks = protocol.tasks
         self._shedding = protocol.shedding
+        self._content_time = protocol.patience.content
 
     def start(self, loop: asyncio.AbstractEventLoop, app: "ASGI3Application") -> None:
         """Starts serving, in a task that the server knows until it ends; or refuses to.
@@ -127,10 +128,32 @@ class Cycle(RequestResponseCycle):
         )
 
     async def receive(self) -> "ASGIReceiveEvent":
-        """Waits for content or for the end of the connection (ASGI 3)."""
+        """The next piece of the content, or the news that no more comes (ASGI 3).
+
+        The first wait for one starts the time that all of it may take.
+        """
+        if self._late:
+            self.message_event.set()
         if self.more_body and not self.message_event.is_set():
+            message = await self._wait_for_client()
+        else:
+            message = await super().receive()
+        return {"type": "http.disconnect"} if self._late else message
+
+    async def _wait_for_client(self) -> "ASGIReceiveEvent":
+        self._content_time.start()
+        self.receives = True
+        try:
             return await self._shedding.away(super().receive())
-        return await super().receive()
+        finally:
+            self.receives = False
+
+    def end_content(self) -> None:
+        """The client took too long: no more content comes, and this answer is the last one."""
+        self._late = True
+        self.keep_alive = False
+        cast("dict[str, Any]", self.scope)["kingpost.late"] = True
+        self.message_event.set()
 
     async def send(self, message: "ASGISendEvent") -> None:
         """Writes a part of the answer (ASGI 3).

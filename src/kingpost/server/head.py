@@ -29,6 +29,8 @@ class Limits:
         headers: number of header lines.
         url_bytes: of the request target.
         head_seconds: from the first byte of a head to its end.
+        content_seconds: from the first wait for content to the end of it.
+        write_seconds: that a client may take for `LEAST_BYTES` of its answer.
         hosts: names that requests may be for; empty allows every name.
         open_ports: local ports on which every name is allowed.
     """
@@ -37,6 +39,8 @@ class Limits:
     headers: int = 100
     url_bytes: int = 8_192
     head_seconds: float = 10.0
+    content_seconds: float = 8.0
+    write_seconds: float = 20.0
     hosts: frozenset[str] = frozenset()
     open_ports: frozenset[int] = frozenset()
 
@@ -49,6 +53,8 @@ class Limits:
             headers=settings.max_headers,
             url_bytes=settings.max_url_bytes,
             head_seconds=settings.request_timeout,
+            content_seconds=settings.content_seconds,
+            write_seconds=settings.write_timeout,
             hosts=frozenset() if "*" in names else names,
         )
 

@@ -17,9 +17,12 @@ class IdleTimer:
         loop: of the connection.
         seconds: how long it may be idle.
         ring: is called then.
+
+    Attributes:
+        since: when it became idle, on the clock of the event loop; None while it is not.
     """
 
-    __slots__ = ("_handle", "_loop", "_ring", "_seconds", "_since")
+    __slots__ = ("_handle", "_loop", "_ring", "_seconds", "since")
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, seconds: float, ring: Callable[[], object]
@@ -27,18 +30,18 @@ class IdleTimer:
         self._loop = loop
         self._seconds = seconds
         self._ring = ring
-        self._since: float | None = None
+        self.since: float | None = None
         self._handle: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
         """From now on nothing happens."""
-        self._since = self._loop.time()
+        self.since = self._loop.time()
         if self._handle is None:
             self._handle = self._loop.call_later(self._seconds, self._look)
 
     def stop(self) -> None:
         """Something has happened."""
-        self._since = None
+        self.since = None
 
     def forget(self) -> None:
         """There is nothing left to end."""
@@ -48,9 +51,9 @@ class IdleTimer:
 
     def _look(self) -> None:
         self._handle = None
-        if self._since is None:
+        if self.since is None:
             return
-        left = self._since + self._seconds - self._loop.time()
+        left = self.since + self._seconds - self._loop.time()
         if left > _EARLY:
             self._handle = self._loop.call_later(left, self._look)
         else:

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+from kingpost.server.delivery import Delivery
+
 # Closing while there is unread input makes the kernel send a reset, and a reset can destroy the
 # answer before the client has read it (RFC 9112 section 9.6). So: say that nothing more comes,
 # read on for a while, then close.
@@ -17,11 +19,22 @@ class LingeringTransport:
     Args:
         transport: the real one.
         still_sending: tells whether the client may be in the middle of a message.
+        delivery: ends it when the client does not take the last answer either.
+
+    Attributes:
+        since: when `close` began to wait, on the clock of the event loop; None before.
     """
 
-    def __init__(self, transport: asyncio.Transport, still_sending: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        transport: asyncio.Transport,
+        still_sending: Callable[[], bool],
+        delivery: Delivery,
+    ) -> None:
         self._transport = transport
         self._still_sending = still_sending
+        self._delivery = delivery
+        self.since: float | None = None
         self._left = BYTES
         self._timer: asyncio.TimerHandle | None = None
         self.write = transport.write
@@ -31,13 +44,19 @@ class LingeringTransport:
         if self._timer is not None:
             return
         if self._transport.is_closing() or not self._still_sending():
-            self._transport.close()
+            self._end()
             return
         loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(SECONDS, self._transport.close)
+        self.since = loop.time()
+        self._timer = loop.call_later(SECONDS, self._end)
         self._transport.resume_reading()
         if self._transport.can_write_eof():
             self._transport.write_eof()
+
+    def _end(self) -> None:
+        self._transport.close()
+        if self._transport.get_write_buffer_size():
+            self._delivery.begin()
 
     @property
     def lingering(self) -> bool:
@@ -48,7 +67,7 @@ class LingeringTransport:
         """Takes note of bytes that arrived too late."""
         self._left -= count
         if self._left < 0:
-            self._transport.close()
+            self._end()
 
     def forget(self) -> None:
         """The connection is gone."""

@@ -9,12 +9,11 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from kingpost.problems import HeaderTooLarge, Problem, RequestTimeout, UriTooLong
-from kingpost.server.countdown import Countdown
+from kingpost.problems import HeaderTooLarge, Problem, UriTooLong
+from kingpost.server.connections import Connections
 from kingpost.server.cycle import Cycle
 from kingpost.server.head import Limits, explain, path_and_query, without_upgrade
-from kingpost.server.idle import IdleTimer
-from kingpost.server.lingering import LingeringTransport
+from kingpost.server.patience import Patience
 from kingpost.server.refusal import Refusal
 from kingpost.server.scopes import Scopes
 from kingpost.server.shedding import Shedding
@@ -32,7 +31,7 @@ class GuardedProtocol(HttpToolsProtocol):
     what is refused gets a problem document, in its turn, and a close that lets it arrive.
 
     Args:
-        config: may carry `limits`, `state` and `shedding`.
+        config: may carry `limits`, `state`, `shedding` and `connections_of` a port.
         server_state: of uvicorn.
         app_state: of the lifespan.
         _loop: the event loop.
@@ -50,42 +49,44 @@ class GuardedProtocol(HttpToolsProtocol):
         self.state: State | None = getattr(config, "state", None)
         given: Shedding | None = getattr(config, "shedding", None)
         self.shedding = given or Shedding(sys.maxsize, State())
-        self._in_head = False
+        self.in_head = False
         self.in_body = False
-        self._heads = 0
+        self.heads = 0
         self._trailer_bytes = 0
         self._raw_bytes = 0
         self._late_bytes = 0
-        self._start = b""
+        self._start = self.url = b""
         self._raised: Problem | None = None
         self.refusal = Refusal(self)
-        self._head = Countdown(self.loop, self.limits.head_seconds, self._head_late)
-        self._idle = IdleTimer(self.loop, self.timeout_keep_alive, self.timeout_keep_alive_handler)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn: asyncio's own annotation is too wide
         """A client connected; it has the keep-alive time to begin."""
         super().connection_made(transport)
-        self._lingering = LingeringTransport(transport, self._still_sending)
+        self.patience = Patience(self, transport)
+        self._idle, self._lingering = self.patience.idle, self.patience.transport
         self.transport = cast(asyncio.Transport, self._lingering)
-        self._idle.start()
         self._scopes = Scopes(self)
+        self._room = self._connections_of_port()
+        if self._room is not None:
+            self._room.admit(self)
+
+    def _connections_of_port(self) -> Connections | None:
+        of_port = getattr(self.config, "connections_of", None)
+        return of_port(self.server[1] if self.server else None) if of_port else None
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone."""
         if self.is_answering():
             cast(dict[str, Any], self.cycle.scope)["kingpost.disconnected"] = True
         super().connection_lost(exc)
-        self._idle.forget()
-        self._head.stop()
-        self._lingering.forget()
+        self.patience.forget()
+        if self._room is not None:
+            self._room.forget(self)
 
     def is_answering(self) -> bool:
         """Whether a request was read whose answer is not complete."""
         cycle = cast("Cycle | None", self.cycle)  # None before the first request
         return cycle is not None and not cycle.response_complete
-
-    def _still_sending(self) -> bool:
-        return self.refusal.answered or self.in_body or self._in_head
 
     # Bytes from the client
 
@@ -97,17 +98,17 @@ class GuardedProtocol(HttpToolsProtocol):
         if self.refusal.is_due():
             return
         self._idle.stop()
-        heads, in_body = self._heads, self.in_body
-        if not self._in_head and not in_body:
+        heads, in_body = self.heads, self.in_body
+        if not self.in_head and not in_body:
             self._start = data[:64]
         self._feed(data)
         if self.refusal.is_due():
             return
-        if self._in_head and not in_body and self._heads - heads <= 1:
+        if self.in_head and not in_body and self.heads - heads <= 1:
             self._raw_bytes += len(data)
             if self._raw_bytes > self.limits.header_bytes + self.limits.url_bytes:
                 self.refusal.refuse(HeaderTooLarge())
-        self._watch_head()
+        self.patience.watch_head()
 
     def _feed(self, data: bytes) -> None:
         waiting: list[bytes | memoryview] = [data]
@@ -132,8 +133,8 @@ class GuardedProtocol(HttpToolsProtocol):
         """A request begins."""
         self.url = b""
         self.headers = []
-        self._in_head = True
-        self._heads += 1
+        self.in_head = True
+        self.heads += 1
         self._trailer_bytes = 0
         self._raw_bytes = 0
 
@@ -145,7 +146,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header line, or a trailer, which is dropped (RFC 9110 section 6.5.1)."""
-        if self._in_head:
+        if self.in_head:
             self.headers.append((name, value))
             return
         self._trailer_bytes += len(name) + len(value) + 4
@@ -170,9 +171,9 @@ class GuardedProtocol(HttpToolsProtocol):
             )
         except Problem as problem:
             self._raise(problem)
-        self._in_head, self.in_body = False, True
+        self.in_head, self.in_body = False, True
         self._late_bytes = 0
-        self._head.stop()
+        self.patience.head.stop()
         keep_alive = version != "1.0" and self.parser.should_keep_alive()
         scope = self._scopes.scope(method, version, path, query, self.headers)
         waits = self.is_answering()
@@ -193,11 +194,12 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """The request is complete."""
-        if self._in_head:
+        if self.in_head:
             return
         self.in_body = False
+        self.patience.content.stop()
         if self.cycle.response_complete:
-            self._head.stop()  # that was the time of the content; a head has its own
+            self.patience.head.stop()  # that was the time of the content; a head has its own
         else:
             self.cycle.more_body = False
             self.cycle.message_event.set()
@@ -214,21 +216,17 @@ class GuardedProtocol(HttpToolsProtocol):
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
         return again
 
-    # Slow heads
+    # Slow readers
 
-    def stop_watching(self) -> None:
-        """Nothing is late any more."""
-        self._head.stop()
+    def pause_writing(self) -> None:
+        """The client does not take its answer as fast as it is written."""
+        super().pause_writing()
+        self.patience.delivery.begin()
 
-    def _watch_head(self) -> None:
-        if self._in_head or not self.is_answering():
-            self._head.start()
-
-    def _head_late(self) -> None:
-        if self._in_head:
-            self.refusal.refuse(RequestTimeout())
-        elif not self.is_answering():
-            self.transport.close()
+    def resume_writing(self) -> None:
+        """The client has taken nearly all of it."""
+        super().resume_writing()
+        self.patience.delivery.end()
 
     # The end of an answer, and of the server
 
@@ -246,7 +244,7 @@ class GuardedProtocol(HttpToolsProtocol):
         else:
             self.flow.resume_reading()
             self._idle.start()
-            if not (self.in_body or self._in_head):  # an idle connection keeps nothing
+            if not (self.in_body or self.in_head):  # an idle connection keeps nothing
                 self.cycle, self.headers = cast(Any, None), []
 
     def drain(self) -> None:
@@ -256,7 +254,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def shutdown(self) -> None:
         """The server ends: a connection that has just begun gets a moment to be served."""
-        waiting = self._in_head or self._heads == 0
+        waiting = self.in_head or self.heads == 0
         if waiting and not self.is_answering() and not self.refusal.answered:
             self.loop.call_later(FRESH_SECONDS, super().shutdown)
             return

@@ -29,26 +29,29 @@ class Refusal:
         answered: the client was told, or cannot be any more.
     """
 
-    __slots__ = ("_connection", "answered", "problem")
+    __slots__ = ("_connection", "_quietly", "answered", "problem")
 
     def __init__(self, connection: "GuardedProtocol") -> None:
         self._connection = connection
         self.problem: Problem | None = None
         self.answered = False
+        self._quietly = False
 
     def is_due(self) -> bool:
         """Whether the connection ends with a refusal."""
         return self.problem is not None
 
-    def refuse(self, problem: Problem) -> None:
+    def refuse(self, problem: Problem, *, quietly: bool = False) -> None:
         """Answers when it is this one's turn: now, or at the end of the answer in progress.
 
         Args:
             problem: why.
+            quietly: without a line in the log.
         """
         self.problem = problem
+        self._quietly = quietly
         connection = self._connection
-        connection.stop_watching()
+        connection.patience.head.stop()
         if connection.in_body and self._give_up_current():
             return
         if not connection.is_answering():
@@ -78,7 +81,8 @@ class Refusal:
         head = bool(connection.url) and connection.parser.get_method() == b"HEAD"
         defaults = connection.server_state.default_headers
         connection.transport.write(refusal_bytes(problem, request_id, defaults, head=head))
-        note_refusal(problem, request_id, connection.client[0] if connection.client else None)
+        if not self._quietly:
+            note_refusal(problem, request_id, connection.client[0] if connection.client else None)
         if connection.state is not None:
             connection.state.metrics.observe_request("_OTHER", None, problem.status, 0.0)
         connection.transport.close()

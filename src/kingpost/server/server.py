@@ -15,6 +15,7 @@ import uvicorn
 
 from kingpost.observability import configure_logging
 from kingpost.server.configuration import ServerConfig
+from kingpost.server.descriptors import raise_descriptor_limit
 from kingpost.server.garbage import calm_garbage_collector
 from kingpost.server.protocol import GuardedProtocol
 from kingpost.server.sockets import accept_waiting, open_ports, port_of
@@ -85,6 +86,7 @@ class Server(uvicorn.Server):
             SystemExit: the application did not start.
         """
         configure_logging(self.settings.log_level, json=self.settings.environment == "production")
+        raise_descriptor_limit(self.settings)
         listeners = sockets if sockets is not None else self.bind()
         self._listeners = listeners
         self.port = port_of(listeners[0])

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from importlib import import_module
 from typing import Any
 
 import httpx
@@ -120,6 +121,17 @@ async def test_what_failed_is_not_remembered(post, database_url):
 
     assert (conflict.status_code, again.status_code) == (409, 201)
     assert conflict.json()["type"] == "/problems/conflict"
+
+
+async def test_an_answer_that_is_too_large_to_remember_is_500(post, database_url, monkeypatch):
+    first = await post("/users", "small", {"email": "a@example.com"})
+    module = import_module("kingpost.http.idempotent")
+    monkeypatch.setattr(module, "MAX_ANSWER_BYTES", len(first.content))
+    fits = await post("/users", "fits", {"email": "b@example.com"})
+    refused = await post("/users", "large", {"email": "cc@example.com"})
+
+    assert (fits.status_code, len(fits.content)) == (201, len(first.content))
+    assert (refused.status_code, count(database_url, "users")) == (500, 2)
 
 
 async def test_another_key_holder_does_not_get_the_answer(post, app, database_url):

@@ -1,7 +1,10 @@
+from typing import Any
+
 import httpx
 import pytest
+from fastapi.exceptions import RequestValidationError
 
-from kingpost.http.validation import pointer
+from kingpost.http.validation import MAX_ERRORS, as_problem, pointer
 
 WRITER = {"Authorization": "books:write"}
 
@@ -27,3 +30,12 @@ def test_a_pointer_escapes_what_a_client_may_have_put_into_a_name() -> None:
         r"/body/3/a~1b~0c??d\u2028\xe9zzz"
     )
     assert len(pointer(("x" * 500,))) == 61
+
+
+def test_a_hundred_findings_are_named_and_no_more() -> None:
+    def findings(count: int) -> list[dict[str, Any]]:
+        return [{"loc": ("body", n), "type": "missing", "msg": "Missing"} for n in range(count)]
+
+    for count, named in ((MAX_ERRORS, MAX_ERRORS), (MAX_ERRORS + 1, MAX_ERRORS)):
+        errors = as_problem(RequestValidationError(findings(count))).errors
+        assert [error.pointer for error in errors] == [f"/body/{n}" for n in range(named)]

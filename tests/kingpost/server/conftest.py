@@ -176,6 +176,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         statement_timeout=1.5,
         lock_timeout=1.0,
         acquire_timeout=0.5,
+        drain_seconds=0,
     )
     yield service
     assert service.end() == 0, service.text()

@@ -26,6 +26,8 @@ from kingpost.server.sockets import open_ports, port_of
 from kingpost.server.workers import Supervisor, take
 from kingpost.settings import ServiceSettings
 
+LARGE = 32 * 1024 * 1024  # more than the kernel takes for a client that does not read
+
 gates: dict[str, asyncio.Event] = {}
 arrived: set[str] = set()
 
@@ -58,6 +60,10 @@ async def headers(request: Request) -> Response:
 
 async def echo(request: Request) -> Response:
     return PlainTextResponse(str(len(await request.body())))
+
+
+async def large(_: Request) -> Response:
+    return PlainTextResponse("x" * LARGE)
 
 
 async def collector(_: Request) -> Response:
@@ -145,6 +151,7 @@ ROUTES = [
     Route("/hello", hello),
     Route("/headers", headers, methods=["GET", "POST"]),
     Route("/echo", echo, methods=["POST"]),
+    Route("/large", large),
     Route("/collector", collector),
     Route("/refuse", refuse, methods=["POST"]),
     Route("/ignore", ignore, methods=["POST"]),

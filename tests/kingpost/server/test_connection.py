@@ -9,6 +9,8 @@ from uvicorn.server import ServerState
 
 from kingpost.server import GuardedProtocol
 from kingpost.server.configuration import ServerConfig
+from kingpost.server.countdown import Countdown
+from kingpost.server.patience import Wait
 from kingpost.settings import ServiceSettings
 
 HEAD = b"GET / HTTP/1.1\r\nHost: localhost\r\n"
@@ -30,6 +32,15 @@ class Wire(asyncio.Transport):
 
     def close(self) -> None:
         self.closed = True
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+    def pause_reading(self) -> None:
+        pass
+
+    def resume_reading(self) -> None:
+        pass
 
 
 async def answer(_scope: Any, _receive: Any, send: Any) -> None:
@@ -84,27 +95,72 @@ async def test_the_rest_of_a_body_and_the_head_after_it_have_a_time_each(connect
     connection.data_received(HEAD + b"Content-Length: 3\r\n\r\n")
     await answered(connection, 1)
     connection.data_received(b"a")
-    body = connection._head._handle
+    body = connection.patience.head._handle
     connection.data_received(b"b")
-    assert connection._head._handle is body  # each byte does not buy more time
+    assert connection.patience.head._handle is body  # each byte does not buy more time
 
     connection.data_received(b"c" + HEAD)
     assert body.cancelled()
-    assert connection._head._handle not in (None, body)
+    assert connection.patience.head._handle not in (None, body)
     connection.data_received(b"\r\n")
     await answered(connection, 2)
     connection.connection_lost(None)
 
 
 async def test_a_connection_has_one_timer_however_many_requests_it_serves(connection):
-    timer = connection._idle._handle
+    timer = connection.patience.idle._handle
     for number in range(3):
         connection.data_received(HEAD + b"\r\n")
         await answered(connection, number + 1)
-        assert connection._idle._handle is timer
+        assert connection.patience.idle._handle is timer
 
     connection.connection_lost(None)
     assert timer.cancelled()
+
+
+async def test_the_time_of_content_begins_when_the_application_waits_for_it(connection):
+    connection.app, turn = reads_at_its_turn(first := asyncio.Event()), connection.patience.turn
+    connection.data_received(HEAD + b"\r\n")
+    connection.data_received(HEAD + b"Content-Length: 3\r\n\r\n")
+    queued = connection.cycle
+    await asyncio.sleep(0)
+    assert (turn(), connection.patience.content.since) == (None, None)
+
+    first.set()
+    await until(lambda: queued.receives)
+    begun = connection.patience.content.since
+    assert turn() == (Wait.SENDING, begun)
+    connection.data_received(b"a")
+    await until(lambda: queued.receives)
+    assert connection.patience.content.since == begun  # each byte does not buy more time
+
+    connection.data_received(b"bc")
+    assert connection.patience.content.since is None
+    await answered(connection, 2)
+    connection.connection_lost(None)
+
+
+def reads_at_its_turn(first: asyncio.Event) -> Any:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await first.wait()
+        while (await receive())["more_body"]:
+            pass
+        await answer(scope, receive, send)
+
+    return app
+
+
+async def test_content_that_arrives_with_its_head_starts_no_timer(connection, monkeypatch):
+    started = []
+    monkeypatch.setattr(Countdown, "start", started.append)
+    go = asyncio.Event()
+    go.set()
+    connection.app = reads_at_its_turn(go)
+    connection.data_received(HEAD + b"Content-Length: 3\r\n\r\nabc")
+    await answered(connection, 1)
+
+    assert started == []
+    connection.connection_lost(None)
 
 
 def test_the_fast_event_loop_and_the_fast_parser_are_in_use(config):

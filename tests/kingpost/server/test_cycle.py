@@ -11,6 +11,7 @@ from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from kingpost.server import State
+from kingpost.server.countdown import Countdown
 from kingpost.server.cycle import Cycle
 from kingpost.server.shedding import Shedding
 
@@ -51,6 +52,7 @@ def ours(wire: Wire, asked: dict[str, Any], defaults: list[Any], keep_alive: boo
         on_response_complete=lambda: None,
         tasks=set(),
         shedding=Shedding(512, State()),
+        patience=SimpleNamespace(content=Countdown(asyncio.get_running_loop(), 60, lambda: None)),
     )
     return Cycle(protocol, asked, keep_alive=keep_alive)
 

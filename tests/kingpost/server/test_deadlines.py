@@ -33,12 +33,6 @@ def test_a_deadline_during_commit_says_that_the_outcome_is_unknown(service):
     assert connection.send(GET).answer().status == 200  # its late answer was dropped
 
 
-def test_an_upload_that_stalls_is_503_at_the_deadline(service):
-    head = b"POST /echo HTTP/1.1\r\n" + HOST + b"Content-Length: 9\r\n\r\n"
-
-    assert service.talk(head + b"abc").problem == "deadline-exceeded"
-
-
 def test_an_answer_that_has_begun_is_not_cut(service):
     client = service.connect().send(b"GET /stream/s1 HTTP/1.1\r\n" + HOST + b"\r\n")
     assert client.answer().status == 200

@@ -1,0 +1,108 @@
+"""How many clients may be connected, and who gives way when there are more."""
+
+import asyncio
+import heapq
+from collections import deque
+from typing import TYPE_CHECKING
+
+import structlog
+
+from kingpost.problems import Busy
+from kingpost.server.patience import Turn, Wait
+
+if TYPE_CHECKING:
+    from kingpost.observability.metrics import Metrics
+    from kingpost.server.protocol import GuardedProtocol
+
+OPERATIONS = 32
+REFUSED = 16
+_CANDIDATES = 32
+_LOG_SECONDS = 1.0
+_FULL_SECONDS = 0.05
+
+_log = structlog.get_logger("kingpost.connections")
+
+
+class Connections:
+    """The connections to one port of a process.
+
+    Above the limit, the one that has waited longest for its client is closed (see `Turn`). While
+    the server owes something to all of them, it is the new one that has to go, with a 503.
+
+    Args:
+        limit: how many there may be.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.metrics: Metrics | None = None
+        self._open: set[GuardedProtocol] = set()
+        self._candidates: list[tuple[Turn, GuardedProtocol]] = []
+        self._refused: deque[GuardedProtocol] = deque()
+        self._full_until = 0.0
+        self._log_again = 0.0
+        self._closed = 0
+
+    def admit(self, connection: "GuardedProtocol") -> None:
+        """Takes a new connection in, at the cost of another one if need be, or refuses it."""
+        if len(self._open) < self.limit or self._make_room(connection.loop):
+            self._open.add(connection)
+            self._measure()
+        else:
+            self._refuse(connection)
+
+    def forget(self, connection: "GuardedProtocol") -> None:
+        """A connection is gone."""
+        self._open.discard(connection)
+        self._measure()
+
+    def _make_room(self, loop: asyncio.AbstractEventLoop) -> bool:
+        victim = self._longest_waiting(loop.time())
+        if victim is None:
+            return False
+        self._open.discard(victim)
+        victim.transport.abort()
+        self._note("made_room", loop)
+        return True
+
+    def _longest_waiting(self, now: float) -> "GuardedProtocol | None":
+        """The first to go."""
+        while self._candidates:
+            turn, connection = self._candidates.pop()
+            if connection in self._open and connection.patience.turn() == turn:
+                return connection
+        return self._look_around(now) if now >= self._full_until else None
+
+    def _look_around(self, now: float) -> "GuardedProtocol | None":
+        """The first to go after a look at all; of those that have to begin, some more are kept."""
+        turns = ((connection.patience.turn(), connection) for connection in self._open)
+        waiting = [(turn, connection) for turn, connection in turns if turn is not None]
+        if not waiting:  # all are being answered, and we have more to do than to look again
+            self._full_until = now + _FULL_SECONDS
+            return None
+        beginning = [pair for pair in waiting if pair[0].wait is Wait.BEGINNING]
+        first, *others = heapq.nsmallest(_CANDIDATES, beginning or waiting, key=lambda p: p[0])
+        self._candidates = others[::-1] if beginning else []
+        return first[1]
+
+    def _refuse(self, connection: "GuardedProtocol") -> None:
+        """Refuses a connection, which stays for a moment so that its client can read why."""
+        self._refused.append(connection)
+        if len(self._refused) > REFUSED:
+            self._refused.popleft().transport.abort()
+        connection.refusal.refuse(Busy("There are too many connections."), quietly=True)
+        self._note("refused", connection.loop)
+
+    def _measure(self) -> None:
+        if self.metrics is not None:
+            self.metrics.connections = len(self._open)
+
+    def _note(self, why: str, loop: asyncio.AbstractEventLoop) -> None:
+        """Counts, and says so once a second."""
+        self._closed += 1
+        if self.metrics is not None:
+            self.metrics.connections_closed.labels(why).inc()
+        if loop.time() >= self._log_again:
+            self._log_again = loop.time() + _LOG_SECONDS
+            _log.warning("too many connections", limit=self.limit, closed=self._closed, last=why)
+            self._closed = 0

@@ -1,0 +1,171 @@
+"""More clients than there may be, against a real server; 10 may be connected here."""
+
+import resource
+import select
+from collections.abc import Callable, Iterator
+
+import pytest
+from structlog.testing import capture_logs
+from tests.kingpost.server.conftest import PATIENCE, Connection, Service
+from tests.kingpost.server.test_slow_clients import connected
+
+from kingpost.server.connections import OPERATIONS
+from kingpost.server.descriptors import raise_descriptor_limit, shortage
+from kingpost.settings import ServiceSettings
+
+LIMIT = 10
+HOST = b"Host: localhost\r\n"
+GET = b"GET /hello HTTP/1.1\r\n" + HOST + b"\r\n"
+HALF = GET[:-2]
+LIVE = b"GET /livez HTTP/1.1\r\n" + HOST + b"\r\n"
+UPLOAD = b"POST /echo HTTP/1.1\r\n" + HOST + b"Content-Length: 3\r\n\r\n"
+Open = Callable[..., list[Connection]]
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    service = Service(
+        tmp_path_factory.mktemp("service") / "service.log",
+        environment="production",
+        secret="x" * 32,
+        ops_port=0,
+        max_connections=LIMIT,
+        request_timeout=60.0,
+        drain_seconds=0,
+    )
+    yield service
+    assert service.end() == 0, service.text()
+
+
+@pytest.fixture
+def open_some(service: Service) -> Iterator[Open]:
+    """Opens connections and sends something on each; at the end all are closed."""
+    opened: list[Connection] = []
+
+    def open_some(count: int, data: bytes = b"") -> list[Connection]:
+        before = connected(service)
+        new = [service.connect().send(data) for _ in range(count)]
+        opened.extend(new)
+        service.wait_for(lambda: connected(service) == min(before + count, LIMIT))
+        if data == GET:
+            assert [connection.answer().status for connection in new] == [200] * count
+        return new
+
+    yield open_some
+    for connection in opened:
+        connection.close()
+    service.wait_for(lambda: connected(service) == 0)
+
+
+def is_closed(connection: Connection) -> bool:
+    try:
+        return connection.rest() == b""
+    except ConnectionResetError:
+        return True
+
+
+def test_the_one_that_was_idle_for_longest_makes_room(open_some):
+    *others, longest = open_some(LIMIT, GET)
+    assert all(connection.send(GET).answer().status == 200 for connection in others)
+
+    (new,) = open_some(1, GET)
+
+    assert is_closed(longest)
+    for connection in (new, *others):
+        assert connection.send(GET).answer().status == 200
+
+
+@pytest.mark.parametrize("data", [b"", HALF], ids=["silent", "half a head"])
+def test_who_has_not_asked_anything_goes_before_who_is_idle(open_some, data):
+    idle = open_some(LIMIT - 3, GET)
+    beginners = open_some(3, data)
+
+    new = open_some(3, GET)
+
+    assert all(is_closed(connection) for connection in beginners)
+    assert all(c.send(GET).answer().status == 200 for c in (*idle, *new))
+
+
+def test_a_flood_closes_its_own_and_nobody_else(open_some):
+    good = open_some(2, GET)
+    for _ in range(5):
+        open_some(2 * LIMIT, HALF)
+        assert good[0].send(GET).answer().status == 200
+        open_some(1, GET).pop().close()
+
+    assert good[1].send(GET).answer().status == 200
+
+
+def test_while_all_are_being_answered_the_new_one_is_refused(service, open_some):
+    busy = open_some(LIMIT, b"GET /wait/busy HTTP/1.1\r\n" + HOST + b"\r\n")
+
+    for _ in range(30):
+        refused = service.connect().send(GET)
+        answer = refused.answer()
+        assert (answer.status, answer.problem) == (503, "temporary-reduced-capacity")
+        assert int(answer.headers["retry-after"]) > 0
+        assert refused.rest() == b""
+        refused.close()
+    assert service.ops("/livez").status_code == 200
+
+    busy.pop().close()
+    service.wait_for(lambda: connected(service) == LIMIT - 1)
+    open_some(1, b"GET /release/busy HTTP/1.1\r\n" + HOST + b"\r\n")
+    assert [connection.answer().body for connection in busy] == [b"released"] * len(busy)
+
+
+def test_an_upload_that_waits_for_its_client_goes_before_anybody_is_refused(open_some):
+    busy = open_some(LIMIT - 1, b"GET /wait/busier HTTP/1.1\r\n" + HOST + b"\r\n")
+    (upload,) = open_some(1, UPLOAD)
+
+    open_some(1, b"GET /release/busier HTTP/1.1\r\n" + HOST + b"\r\n")
+
+    assert is_closed(upload)
+    assert [connection.answer().body for connection in busy] == [b"released"] * len(busy)
+
+
+def test_it_is_counted_and_said_once_a_second(service, open_some):
+    open_some(3 * LIMIT, HALF)
+
+    metrics = service.ops("/metrics").text
+    closed = [line for line in metrics.splitlines() if 'closed_total{how="made_room"}' in line]
+    assert float(closed[0].split()[1]) >= 2 * LIMIT
+    lines = [line for line in service.lines() if line["event"] == "too many connections"]
+    assert 0 < len(lines) < float(closed[0].split()[1])
+    assert {line["limit"] for line in lines} == {LIMIT}
+
+
+def test_the_operations_port_counts_apart(service, open_some):
+    probes = [service.connect(service.ops_port).send(LIVE) for _ in range(OPERATIONS)]
+    assert [probe.answer().status for probe in probes] == [200] * OPERATIONS
+    users = open_some(LIMIT, GET)  # which asks the operations port too
+
+    gone = select.select([probe.socket for probe in probes], [], [], PATIENCE)[0]
+    assert 0 < len(gone) < OPERATIONS
+    assert all(connection.send(GET).answer().status == 200 for connection in users)
+    for probe in probes:
+        probe.close()
+
+
+def test_a_limit_that_needs_more_files_than_there_may_be_says_what_to_set():
+    settings = ServiceSettings(max_connections=2000)
+    warning = shortage(settings, 1024)
+
+    assert warning is not None
+    assert "max_connections=2000 needs 2098 open files" in warning
+    assert "set max_connections to 926 or less" in warning
+    assert shortage(settings, 2098) is None
+    assert shortage(settings, 2097) is not None
+    assert shortage(ServiceSettings(), 1024) is None
+
+
+def test_at_start_the_soft_limit_of_files_becomes_the_hard_one():
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft // 2, hard))
+    try:
+        with capture_logs() as logs:
+            raise_descriptor_limit(ServiceSettings(max_connections=2**40))
+        assert resource.getrlimit(resource.RLIMIT_NOFILE) == (hard, hard)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert [line["log_level"] for line in logs] == ["warning"]
