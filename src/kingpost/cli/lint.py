@@ -1,19 +1,17 @@
 """Actions of `kingpost db`: lint."""
 
-import asyncio
 import json
 import sys
 from contextlib import redirect_stdout
 from typing import TYPE_CHECKING
 
+from kingpost.cli.applied import applied_revisions
 from kingpost.cli.invocation import CommandError, Invocation, Subcommands, UsageError
 
 if TYPE_CHECKING:
     from alembic.script import Script, ScriptDirectory
 
     from kingpost.migrations.lint.linting import Finding
-
-_ANSWERS_WITHIN = 5.0  # seconds, of a database that only says which revisions it has
 
 
 def add_actions(actions: Subcommands) -> None:
@@ -29,7 +27,7 @@ def add_actions(actions: Subcommands) -> None:
         nargs="*",
         metavar="REVISION",
         help="an identifier, or a range such as a1b2..head; default: those that the database of "
-        "the settings has not got yet, or all if there is no such database",
+        "the settings, or else the embedded one, has not got yet; all if there is no database",
     )
     parser.add_argument("--all", action="store_true", help="every revision")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
@@ -78,32 +76,7 @@ def _chosen(invocation: Invocation, scripts: "ScriptDirectory") -> "list[Script]
             return choosing.named(scripts, invocation.arguments.revisions)
         except AlembicError as error:
             raise UsageError(str(error)) from error
-    applied = None if invocation.arguments.all else _applied(invocation)
+    applied = None if invocation.arguments.all else applied_revisions(invocation)
     if applied is None:
         return choosing.in_order(scripts)
     return choosing.pending(scripts, applied)
-
-
-def _applied(invocation: Invocation) -> set[str] | None:
-    """The revisions of the database of the settings; None if there is none that answers."""
-    from sqlalchemy.exc import DBAPIError  # noqa: PLC0415 - slow to import
-
-    url = invocation.loaded.values.database_url
-    if url is None:  # the embedded one is not started for a question
-        return None
-    try:
-        return asyncio.run(_revisions_of(url.get_secret_value()))
-    except (OSError, TimeoutError, DBAPIError):
-        print("The database does not answer: every revision is looked at.", file=sys.stderr)
-        return None
-
-
-async def _revisions_of(url: str) -> set[str]:
-    from kingpost.migrations import revisions  # noqa: PLC0415 - slow to import
-    from kingpost.migrations.engine import migration_engine  # noqa: PLC0415 - slow to import
-
-    engine = migration_engine(url)
-    try:
-        return await asyncio.wait_for(revisions.current(engine), _ANSWERS_WITHIN)
-    finally:
-        await engine.dispose()

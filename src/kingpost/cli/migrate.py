@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import json
 import logging
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from typing import Any
 
 from alembic import command
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError as AlembicError
 from sqlalchemy.exc import DBAPIError
 
 from kingpost.cli.invocation import CommandError, Invocation, Subcommands, UsageError
@@ -19,7 +21,7 @@ from kingpost.cli.program import program
 from kingpost.cli.serve import current_revisions
 from kingpost.cli.table import print_table
 from kingpost.migrations import checking, history, revisions
-from kingpost.migrations.engine import migration_engine, reason
+from kingpost.migrations.engine import migration_engine, reason, unreachable
 from kingpost.migrations.errors import ResumableError
 from kingpost.migrations.readiness import wait_until_ready
 from kingpost.migrations.runner import RUN_ATTRIBUTE, Run, configuration
@@ -69,6 +71,7 @@ def _seconds(given: str) -> float:
 def upgrade(invocation: Invocation) -> int:
     """Applies revisions, as far as the version before can live with them."""
     target = invocation.arguments.revision or "head"
+    _refuse_unknown(invocation, target)
     run = Run(_contract(invocation), invocation.arguments.patience)
     with _database(invocation) as url:
         if invocation.arguments.sql:
@@ -77,6 +80,19 @@ def upgrade(invocation: Invocation) -> int:
             _apply(invocation, url, command.upgrade, target, run)
     _tell_of_contract(run)
     return 0
+
+
+def _refuse_unknown(invocation: Invocation, target: str) -> None:
+    """Before the database is asked: `a1b2+1` and `a1b2-1` are steps from `a1b2`."""
+    name = re.sub(r"[+-]\d+$", "", target)
+    try:
+        if name not in {"", "head", "heads", "base"}:
+            _scripts(invocation).get_revisions(name)
+    except AlembicError as error:
+        raise UsageError(
+            f"there is no revision {name} here, or more than one begins so: "
+            f"`{program()} db history` lists them"
+        ) from error
 
 
 def _contract(invocation: Invocation) -> Any:
@@ -94,6 +110,7 @@ def _database(invocation: Invocation) -> Iterator[str]:
 def downgrade(invocation: Invocation) -> int:
     """Reverts revisions."""
     target, run = invocation.arguments.revision, Run(patience=invocation.arguments.patience)
+    _refuse_unknown(invocation, target)
     with _database(invocation) as url:
         if invocation.arguments.sql:
             _print_downgrade(invocation, url, target, run)
@@ -187,7 +204,7 @@ def _plan(
 
 
 def _scripts(invocation: Invocation) -> ScriptDirectory:
-    return ScriptDirectory(str(invocation.project.migrations))
+    return ScriptDirectory.from_config(configuration(invocation.project, ""))
 
 
 def current(invocation: Invocation) -> int:
@@ -220,7 +237,7 @@ def list_history(invocation: Invocation) -> int:
 
 def check(invocation: Invocation) -> int:
     """Prints what is not as the code expects; fails if there is something."""
-    with _database(invocation) as url:
+    with _database(invocation) as url, _naming_the_setting(invocation):
         checked = checking.check(invocation.project, url)
     if invocation.arguments.json:
         _print_json({"ok": not checked.findings, **asdict(checked)})
@@ -230,6 +247,15 @@ def check(invocation: Invocation) -> int:
     else:
         print(f"The database is at {', '.join(checked.current)}, and as the models say.")
     return BEHIND if checked.behind else 1 if checked.findings else 0
+
+
+@contextmanager
+def _naming_the_setting(invocation: Invocation) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, DBAPIError) as error:
+        setting = f"{invocation.project.env_prefix}DATABASE_URL"
+        raise CommandError(unreachable(error, setting)) from error
 
 
 def wait(invocation: Invocation) -> int:

@@ -6,8 +6,8 @@ import re
 import signal
 import sys
 import time
-from collections.abc import Callable
-from contextlib import redirect_stdout
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -98,15 +98,32 @@ def rehearse(invocation: Invocation) -> int:
     from kingpost.cli.rehearse_input import is_script  # noqa: PLC0415 - slow to import
 
     script = is_script(given)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that its server ends with it
+    signal.signal(signal.SIGTERM, _interrupt)  # so that its server ends with it
     if given.output is not None:
         given.output.mkdir(parents=True, exist_ok=True)  # found out before minutes are spent
-    with redirect_stdout(sys.stderr):  # what revisions print is no part of the report
+    with _one_line_of_interrupt(), redirect_stdout(sys.stderr):  # what revisions print is no report
         report = _rehearsed(invocation, script)
     if given.output is not None:
         _write(report, given.output)
     _print(report, script=script, as_document=given.json)
     return _exit_code(report, script=script)
+
+
+def _interrupt(*_: object) -> None:
+    signal.raise_signal(signal.SIGINT)
+
+
+@contextmanager
+def _one_line_of_interrupt() -> Iterator[None]:
+    from kingpost.migrations.rehearsal.interrupts import is_interrupt  # noqa: PLC0415 - see db.py
+
+    try:
+        yield
+    except BaseException as error:
+        if not is_interrupt(error):
+            raise
+        print("kingpost: interrupted; nothing of the rehearsal is left", file=sys.stderr)
+        raise KeyboardInterrupt from error
 
 
 def _rehearsed(invocation: Invocation, script: bool) -> "Report":

@@ -1,7 +1,6 @@
 """What `kingpost db rehearse` is given: arguments, files, functions, revisions."""
 
 import argparse
-import asyncio
 import importlib
 import sys
 from collections.abc import Callable
@@ -10,22 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError as AlembicError
-from sqlalchemy.exc import DBAPIError
 
+from kingpost.cli.applied import applied_revisions
 from kingpost.cli.invocation import Invocation, UsageError
-from kingpost.database.url import UrlError, check_url
-from kingpost.embedded import EmbeddedError
-from kingpost.migrations import revisions
-from kingpost.migrations.engine import migration_engine
+from kingpost.database.url import UrlError, check_url, with_driver
 from kingpost.migrations.lint import choosing
 from kingpost.migrations.rehearsal.splitting import split
 from kingpost.migrations.rehearsal.statistics import StatisticsError, read_statistics
-from kingpost.project import ProjectError
 
 if TYPE_CHECKING:
     from kingpost.migrations.rehearsal.rehearse import Options, Script
 
-_ANSWERS_WITHIN = 5.0  # seconds, of a database that only says which revisions it lacks
 _OF_SCRIPTS = ("schema", "data", "sql", "undo", "traffic")
 _OF_PROJECTS = ("old", "fill", "dump")
 
@@ -122,7 +116,7 @@ def options_of(invocation: Invocation) -> "Options":
 
     given = invocation.arguments
     try:
-        url = None if given.server is None else check_url(given.server)
+        url = None if given.server is None else check_url(with_driver(given.server))
         statistics = None if given.statistics is None else read_statistics(given.statistics)
     except (UrlError, StatisticsError) as error:
         raise UsageError(str(error)) from error
@@ -190,25 +184,9 @@ def _named(invocation: Invocation, names: list[str]) -> list[str]:
 
 
 def _pending(invocation: Invocation) -> list[str]:
-    project, values = invocation.project, invocation.loaded.values
-    if values.database_url is None and not (project.development_folder / "postgres").is_dir():
-        return []
-    try:
-        with project.database_url(values) as url:
-            applied = asyncio.run(_applied(url))
-    except (OSError, TimeoutError, DBAPIError, EmbeddedError, ProjectError):
-        return []
+    applied = applied_revisions(invocation)
     scripts = ScriptDirectory(str(invocation.project.migrations))
-    known = [script.revision for script in scripts.walk_revisions()][::-1]
-    if not applied or not applied <= set(known):
+    known = {script.revision for script in choosing.in_order(scripts)}
+    if not applied or not applied <= known:
         return []
-    done = {script.revision for script in scripts.iterate_revisions(tuple(applied), "base")}
-    return [revision for revision in known if revision not in done]
-
-
-async def _applied(url: str) -> set[str]:
-    engine = migration_engine(url)
-    try:
-        return await asyncio.wait_for(revisions.current(engine), _ANSWERS_WITHIN)
-    finally:
-        await engine.dispose()
+    return [script.revision for script in choosing.pending(scripts, applied)]

@@ -8,6 +8,7 @@ from sqlalchemy.exc import ArgumentError
 
 Driver = Literal["asyncpg", "psycopg"]
 DRIVERS: tuple[Driver, ...] = ("asyncpg", "psycopg")
+_OF_PSQL = frozenset({"postgresql", "postgres"})
 _POSTGRESQL = frozenset({"postgresql", "postgres", "psql", "pg", "postgis"})
 _SHAPE = "postgresql+asyncpg://user:password@host:5432/database"
 
@@ -41,6 +42,29 @@ def check_url(url: str) -> str:
     if driver == "asyncpg" and "sslmode" in parsed.query:
         raise UrlError("asyncpg calls this option ssl: write ?ssl=… instead of ?sslmode=…")
     return url
+
+
+def with_driver(url: str) -> str:
+    """Names an installed driver in a URL as psql takes it, which names none.
+
+    Args:
+        url: such as `postgresql://user:password@host:5432/database`.
+
+    Returns:
+        The URL with a driver, and `ssl` for `sslmode` if that is asyncpg; any other one as given.
+
+    Raises:
+        UrlError: no driver is installed, or it is no URL.
+    """
+    parsed = _parse(url)
+    if parsed.drivername not in _OF_PSQL:
+        return url
+    driver = any_driver()
+    named = parsed.set(drivername=f"postgresql+{driver}")
+    if driver == "asyncpg" and "sslmode" in named.query:
+        mode = named.query["sslmode"]
+        named = named.difference_update_query(["sslmode"]).update_query_dict({"ssl": mode})
+    return named.render_as_string(hide_password=False)
 
 
 def installed_drivers() -> tuple[Driver, ...]:

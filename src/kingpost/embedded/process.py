@@ -188,4 +188,5 @@ def _run(account: Account, command: list[str]) -> subprocess.CompletedProcess[st
         capture_output=True,
         text=True,
         check=False,
+        start_new_session="stop" in command,  # Ctrl-C once more does not end the one that stops it
     )

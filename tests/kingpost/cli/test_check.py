@@ -102,6 +102,19 @@ async def test_leftovers_do_not_make_an_instance_unready(db: Shell) -> None:
     await engine.dispose()
 
 
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_a_database_that_is_away_is_told_with_the_setting_to_look_at(
+    db: Shell, monkeypatch: pytest.MonkeyPatch, form: tuple[str, ...]
+) -> None:
+    away = "postgresql+psycopg://postgres@/tiny?host=/nowhere"
+    monkeypatch.setenv("TINY_DATABASE_URL", away)
+    done = db("check", *form)
+
+    assert (done.code, done.out) == (1, "")
+    assert done.err.startswith("kingpost: the database cannot be reached (")
+    assert done.err.endswith("correct TINY_DATABASE_URL\n")
+
+
 def test_waiting_for_a_database_that_stays_behind_ends(db: Shell) -> None:
     done = db("wait", "--timeout", "0")
 

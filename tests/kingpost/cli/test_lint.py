@@ -121,13 +121,26 @@ def test_a_database_that_does_not_answer_hides_no_revision(
 
     shown = capsys.readouterr()
     assert "in 1 of 2 revisions" in shown.out
-    assert shown.err.count("The database does not answer: every revision is looked at.\n") == 1
+    assert shown.err.count("The database does not answer: nobody knows what it has already.\n") == 1
 
 
-def test_no_server_is_started_for_a_question(tiny: Any) -> None:
+def test_without_a_database_none_is_made_for_a_question(tiny: Any) -> None:
     main(["db", "lint"])
 
     assert not EmbeddedPostgres(tiny.data).folder.exists()
+
+
+def test_what_the_embedded_database_has_already_is_not_looked_at(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["db", "upgrade", "a1"]) == 0
+    capsys.readouterr()
+    first = findings(capsys)
+    assert main(["db", "upgrade"]) == 0
+    capsys.readouterr()
+
+    assert [finding["revision"] for finding in first] == ["b2"]
+    assert findings(capsys) == []
 
 
 def test_who_has_no_squawk_reads_how_to_get_it(

@@ -1,6 +1,8 @@
 """`kingpost db rehearse`, on scripts in a folder that is no project, and what it refuses."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -28,6 +30,8 @@ FILES = {
     "broken.sql": "CREATE TABLE a (id int);\n\nCREATE TABLE b (id nonsense);\n",
     "latin.sql": "-- caf\xe9",
     "nul.sql": "SELECT 1;\nSELECT '\0';",
+    "extension.sql": "CREATE EXTENSION citext;",
+    "unique.sql": "CREATE UNIQUE INDEX one ON posts ((1));",
     "comment.sql": "-- nothing yet\n/* at all */",
     "psql.sql": "SELECT 1;\n\\connect other",
     "counts.json": '{"posts": 12000000}',
@@ -85,7 +89,7 @@ def run(
         ([*SCRIPT, "--dump", "x"], "a script has no --dump"),
         ([*SCRIPT, "--fill", "a:b"], "a script has no --fill"),
         ([*SCRIPT, "--postgres", "16", "--server", "x"], "--postgres chooses an embedded server"),
-        ([*SCRIPT, "--server", "postgresql://x/y"], "postgresql+asyncpg://x/y"),
+        ([*SCRIPT, "--server", "mysql://x/y"], "Kingpost needs PostgreSQL, not 'mysql'"),
         ([*SCRIPT, "--statistics", "none.json"], "none.json: No such file or directory"),
         ([*SCRIPT, "--statistics", "data.sql"], "data.sql: not JSON"),
         ([*SCRIPT, "--undo", "none.sql"], "none.sql: No such file or directory"),
@@ -175,6 +179,12 @@ def test_a_safe_script_ends_well_in_a_folder_that_is_no_project(run: Run) -> Non
     assert " s  " in done.stderr
 
 
+def test_a_server_is_named_as_for_psql(run: Run, postgres: EmbeddedPostgres) -> None:
+    url = f"postgresql://postgres@/postgres?host={postgres.host}"
+
+    assert run("--server", url, *SCRIPT, "--no-live").returncode == 0
+
+
 def test_json_is_one_document_and_nothing_else(folder: Path) -> None:
     command = [str(KINGPOST), "db", "rehearse", "--schema", "schema.sql", "--data", "data.sql"]
     command += ["--sql", "drop.sql", "--traffic", "traffic.sql", "--no-live", "--json"]
@@ -204,6 +214,27 @@ def test_a_change_that_fails_is_told_with_its_place_and_no_traceback(run: Run) -
     assert "FAILED broken.sql:3  CREATE TABLE b (id nonsense)" in done.stdout
     assert 'type "nonsense" does not exist' in done.stdout
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("part", ["sql", "schema"])
+def test_an_extension_that_the_server_lacks_is_a_reason_to_give_another_one(
+    run: Run, part: str
+) -> None:
+    files = {"schema": "schema.sql", "sql": "safe.sql", part: "extension.sql"}
+    done = run(*(word for name, file in files.items() for word in (f"--{name}", file)), "--no-live")
+
+    assert done.returncode == {"sql": 18, "schema": 1}[part]
+    assert 'extension "citext" is not available' in done.stdout + done.stderr
+    assert "give a server that has it with --server URL" in done.stdout + done.stderr
+
+
+def test_who_fails_on_generated_rows_is_told_how_to_give_real_ones(run: Run) -> None:
+    generated = run("--schema", "schema.sql", "--sql", "unique.sql", "--no-live")
+    given = run("--schema", "schema.sql", "--data", "data.sql", "--sql", "unique.sql", "--no-live")
+
+    assert (generated.returncode, given.returncode) == (18, 18)
+    assert "the rows of posts are generated: give real ones with --data FILE" in generated.stdout
+    assert "generated" not in given.stdout
 
 
 def test_a_place_is_in_the_file_that_was_given(run: Run, folder: Path) -> None:
@@ -255,3 +286,40 @@ def test_a_mistake_in_what_is_there_before_is_told_with_file_and_line(run: Run, 
     assert done.stdout == ""
     assert "broken.sql:3" in done.stderr.splitlines()[-1]
     assert 'type "nonsense" does not exist' in done.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize("moment", ["starting PostgreSQL", "filling tables"])
+def test_an_interrupt_leaves_one_line_and_nothing_else(
+    folder: Path, tmp_path: Path, moment: str
+) -> None:
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a background job of a shell
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    command = [str(KINGPOST), "db", "rehearse", *SCRIPT, "--rows", "30000000"]
+    started = subprocess.Popen(
+        command,
+        cwd=folder,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    with started as process:
+        assert process.stderr is not None
+        said = next(line for line in process.stderr if moment in line)
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does, to all of them
+        rest = process.stderr.read().splitlines()
+
+    assert moment in said
+    assert process.returncode == 130
+    assert [line for line in rest if " s  " not in line] == [
+        "kingpost: interrupted; nothing of the rehearsal is left"
+    ]
+    assert not list(tmp_path.iterdir())
+    assert not [it for it in Path("/proc").glob("[0-9]*/cmdline") if _is_of(it, tmp_path)]
+
+
+def _is_of(command: Path, folder: Path) -> bool:
+    try:
+        return str(folder).encode() in command.read_bytes()
+    except OSError:  # it has ended
+        return False

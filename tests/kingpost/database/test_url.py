@@ -2,6 +2,7 @@ import pytest
 
 from kingpost.database import DatabaseOptions, UrlError, check_url
 from kingpost.database import url as urls
+from kingpost.database.url import with_driver
 
 
 @pytest.mark.parametrize("driver", ["asyncpg", "psycopg"])
@@ -55,6 +56,31 @@ def test_options_check_their_url_and_never_show_it() -> None:
         DatabaseOptions("postgres://kay@db/library")
 
     assert "secret" not in repr(DatabaseOptions("postgresql+asyncpg://kay:secret@db/library"))
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "postgres"])
+def test_a_url_as_psql_takes_it_gets_the_installed_driver_and_its_words(scheme: str) -> None:
+    url = f"{scheme}://kay:s%40t@db:5433/library?sslmode=require"
+
+    assert with_driver(url) == "postgresql+asyncpg://kay:s%40t@db:5433/library?ssl=require"
+    assert check_url(with_driver(url))
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql+psycopg://kay@db/library?sslmode=require", "mysql://x"]
+)
+def test_any_other_url_keeps_its_driver(url: str) -> None:
+    assert with_driver(url) == url
+
+
+def test_without_asyncpg_the_other_driver_takes_the_words_of_psql(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(urls, "find_spec", lambda name: None if name == "asyncpg" else name)
+
+    assert with_driver("postgresql://db/x?sslmode=require") == (
+        "postgresql+psycopg://db/x?sslmode=require"
+    )
 
 
 @pytest.mark.parametrize(("absent", "present"), [("asyncpg", "psycopg"), ("psycopg", "asyncpg")])

@@ -5,6 +5,7 @@ from kingpost.migrations.lint.column_definitions import NewColumn, column
 from kingpost.migrations.lint.reader import Name, Reader, quote
 from kingpost.migrations.lint.writing import column_type, text
 
+_IN_MODEL = "give the column of the model the same server_default, or they differ"
 CONTRACT = 'phase = "contract"  # in a revision of its own, once no running version uses it'
 _VALUES = {
     "sa.BigInteger()": "0",
@@ -87,7 +88,11 @@ def _required(table: Name, found: NewColumn, kind: str) -> str:
     options = {"nullable": "False", "server_default": f"sa.text({text(value)})"}
     added = writing.call("sa.Column", text(found.name), kind, **options)
     note = "a constant default costs nothing, and the running version can go on inserting"
-    return writing.lines(writing.comment(note), writing.online("add_column", table, added))
+    return writing.lines(
+        writing.comment(note),
+        writing.online("add_column", table, added),
+        writing.comment(_IN_MODEL),
+    )
 
 
 def _of_unknown_type(table: Name, found: NewColumn, constraints: str) -> str:
@@ -116,6 +121,7 @@ def _numbered(table: Name, found: NewColumn, kind: str) -> str:
         writing.execute(f"CREATE SEQUENCE IF NOT EXISTS {sequence}"),
         writing.online("add_column_online", table, added),
         writing.execute(f"ALTER SEQUENCE {sequence} OWNED BY {owner}"),
+        writing.comment(_IN_MODEL),
         _constraints(table, found),
     )
 
@@ -163,7 +169,7 @@ def alter_column(table: Name, reader: Reader) -> str:
     reader.skip("COLUMN")
     name = reader.name().name
     if reader.take("SET NOT NULL"):
-        return writing.online("set_not_null_online", table, text(name))
+        return constraint_cures.not_null(table, name)
     if reader.take("TYPE") or reader.take("SET DATA TYPE"):
         return _change_type(table, name, reader)
     if reader.take("SET EXPRESSION AS"):

@@ -91,7 +91,22 @@ def _check(table: Name, name: str, reader: Reader) -> str:
 
 
 def _not_null(table: Name, _: str, reader: Reader) -> str:
-    return writing.online("set_not_null_online", table, text(reader.name().name))
+    return not_null(table, reader.name().name)
+
+
+def not_null(table: Name, column: str) -> str:
+    """Forbids NULL, once nobody writes it any more.
+
+    Args:
+        table: the table.
+        column: its name.
+
+    Returns:
+        The deploy that has to come first, and `op.set_not_null_online`.
+    """
+    first = "first deploy the version that writes it in every row, and fill the old rows; then:"
+    forbidden = writing.online("set_not_null_online", table, text(column))
+    return writing.lines(writing.comment(first), forbidden)
 
 
 def _unique(table: Name, name: str, reader: Reader) -> str:

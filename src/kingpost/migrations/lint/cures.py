@@ -110,7 +110,18 @@ def _alter(reader: Reader) -> str:
     reader.skip("IF EXISTS", "ONLY")
     table = reader.name()
     reader.skip("*")
-    return writing.lines(*(_action(table, Reader(part)) for part in listed(reader.rest())))
+    code = writing.lines(*(_action(table, Reader(part)) for part in listed(reader.rest())))
+    return _with_each_comment_once(code)
+
+
+def _with_each_comment_once(code: str) -> str:
+    said: set[str] = set()
+    kept = []
+    for line in code.splitlines():
+        if not (line.startswith("#") and line in said):
+            kept.append(line)
+        said.add(line)
+    return "\n".join(kept)
 
 
 def _action(table: Name, reader: Reader) -> str:

@@ -1,9 +1,10 @@
 """Which statement of a change it was that made the running version fail."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
+from kingpost.migrations.lint.targets import target
 from kingpost.migrations.rehearsal.report import Statement, TrafficError
 from kingpost.migrations.rehearsal.verdicts import Verdict, worst
 from kingpost.migrations.rehearsal.wording import one_line
@@ -18,8 +19,8 @@ def blamed(
 ) -> tuple[Statement, ...]:
     """Puts failures of the traffic on the statements of the transaction that made them.
 
-    That is each one which names what the message names; else each which took a lock that others
-    wait for; else the last.
+    That is each one which names all that the message names, or else some of it; else each which
+    took a lock that others wait for, on a table of the query if there is such; else the last.
 
     Args:
         statements: of the change.
@@ -42,14 +43,27 @@ def _guilty(statements: Sequence[Statement], error: TrafficError, transaction: i
     if transaction == ANY:
         of_it = list(range(len(statements)))
     named = [name.lower() for name in re.findall(r'"([^"]+)"', error.message)]
-    mention = [n for n in of_it if _mentions(statements[n].sql, named)]
     locking = [n for n in of_it if statements[n].verdict is not Verdict.SAFE]
-    both = [n for n in mention if n in locking]
-    return both or mention or locking or of_it[-1:]
+    concerned = [n for n in locking if _is_about(statements[n], error.query)]
+    every = [n for n in of_it if named and _mentions(statements[n].sql, named, all)]
+    some = [n for n in of_it if _mentions(statements[n].sql, named, any)]
+    for mention in (every, some):
+        if mention:
+            return [n for n in mention if n in locking] or mention
+    return concerned or locking or of_it[-1:]
 
 
-def _mentions(sql: str, names: Sequence[str]) -> bool:
-    return any(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", sql.lower()) for name in names)
+def _mentions(sql: str, names: Sequence[str], quantifier: Callable[[Iterable[bool]], bool]) -> bool:
+    return quantifier(_has_word(sql, name) for name in names)
+
+
+def _is_about(statement: Statement, query: str) -> bool:
+    name = target(statement.sql).name
+    return bool(name) and _has_word(query, name)
+
+
+def _has_word(sql: str, word: str) -> bool:
+    return re.search(rf"(?<!\w){re.escape(word.lower())}(?!\w)", sql.lower()) is not None
 
 
 def _with(statement: Statement, error: TrafficError) -> Statement:

@@ -76,6 +76,10 @@ class Change(Protocol):
     def talkative(self) -> bool:
         """Whether it asks things of the catalog that a report need not show."""
 
+    @property
+    def rows_by(self) -> str:
+        """The options that give it real rows."""
+
     def apply(self, url: str, recorder: Recorder) -> str | None:
         """Runs it.
 
@@ -138,6 +142,11 @@ class ScriptChange:
     def talkative(self) -> bool:
         """False: what a script says was written by a person."""
         return False
+
+    @property
+    def rows_by(self) -> str:
+        """The options that give it real rows."""
+        return "--data FILE"
 
     def apply(self, url: str, recorder: Recorder) -> str | None:
         """Runs the script, each statement by itself unless it says BEGIN.

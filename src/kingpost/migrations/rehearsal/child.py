@@ -17,9 +17,9 @@ from typing import Self
 from kingpost.migrations.rehearsal.server import RehearsalError
 from kingpost.project import Project
 
-_START_SECONDS = 60.0
+_START_SECONDS = 120.0
 _STOP_SECONDS = 20.0
-_SCOPES = re.compile(r"one of (.+), or a narrower one")
+_MOST_OF_LOG = 10_000_000
 _KEY = re.compile(r"^key\s+(\S+)$", re.MULTILINE)
 
 
@@ -101,9 +101,8 @@ class Child:
 
     def __enter__(self) -> Self:
         try:
-            self._make_key()
             self._process = subprocess.Popen(  # noqa: S603 - our own program
-                [*_program(), "serve"],
+                [sys.executable, "-c", _program()],
                 cwd=self._root,
                 env=self._environ,
                 stdin=subprocess.DEVNULL,
@@ -126,28 +125,6 @@ class Child:
                 self._process.wait()
         self._log.close()
 
-    def _make_key(self) -> None:
-        """A key for everything, by the command of the same code; none if it has no keys."""
-        asked = self._kingpost("keys", "create", "rehearsal")
-        if found := _SCOPES.search(asked.stderr):
-            scopes = (part for one in found[1].split(", ") for part in ("--scope", one))
-            asked = self._kingpost("keys", "create", "rehearsal", *scopes)
-        if key := _KEY.search(asked.stdout):
-            self.headers = {"Authorization": f"Bearer {key[1]}"}
-        elif "has no API keys" not in asked.stderr:
-            lines = asked.stderr.strip().splitlines() or ["no key was made"]
-            raise ServiceFailed(f"the service does not start: {lines[-1]}")
-
-    def _kingpost(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(  # noqa: S603 - our own program
-            [*_program(), *arguments],
-            cwd=self._root,
-            env=self._environ,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
     def _wait(self) -> None:
         end = time.monotonic() + _START_SECONDS
         while not self._answers():
@@ -156,6 +133,8 @@ class Child:
             if time.monotonic() > end:
                 raise ServiceFailed(f"the service does not answer: {self._last_line()}")
             time.sleep(0.02)
+        if key := _KEY.search(self._written()):
+            self.headers = {"Authorization": f"Bearer {key[1]}"}
 
     def _answers(self) -> bool:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
@@ -169,9 +148,11 @@ class Child:
         return True
 
     def _last_line(self) -> str:
-        self._log.seek(0)
-        lines = self._log.read().decode(errors="replace").strip().splitlines()
+        lines = self._written().strip().splitlines()
         return lines[-1] if lines else "it wrote nothing"
+
+    def _written(self) -> str:
+        return os.pread(self._log.fileno(), _MOST_OF_LOG, 0).decode(errors="replace")
 
 
 def _environ(project: Project, root: Path, url: str, port: int) -> Mapping[str, str]:
@@ -187,12 +168,8 @@ def _environ(project: Project, root: Path, url: str, port: int) -> Mapping[str, 
     )
 
 
-def _program() -> list[str]:
-    return [
-        sys.executable,
-        "-c",
-        "import sys; from kingpost.cli.main import main; sys.exit(main())",
-    ]
+def _program() -> str:
+    return Path(__file__).with_name("child_program.py").read_text(encoding="utf-8")
 
 
 def _free_port() -> int:

@@ -9,6 +9,7 @@ from sqlalchemy.engine import ExecutionContext
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from kingpost.database.drivers import sqlstate
+from kingpost.migrations.rehearsal.hints import with_hint
 from kingpost.migrations.rehearsal.snapshots import OWN_TABLES, State, World, state
 
 # They take no lock on a table, and some of them have to come before any query.
@@ -232,7 +233,7 @@ def failure_of(error: BaseException) -> str:
     diagnosis = getattr(driver, "diag", None)
     message = getattr(diagnosis, "message_primary", None) or str(driver)
     line = " ".join(message.split("\nDETAIL:")[0].split())
-    return f"{sqlstate(original) or type(driver).__name__}: {line}"
+    return with_hint(f"{sqlstate(original) or type(driver).__name__}: {line}")
 
 
 class _Session:

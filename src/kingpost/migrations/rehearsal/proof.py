@@ -15,6 +15,8 @@ from kingpost.migrations.rehearsal.server import Server
 from kingpost.migrations.rehearsal.sessions import Session
 from kingpost.migrations.rehearsal.verdicts import Verdict, worst
 
+_ABORTED = "25P02"
+
 
 class Watch(Protocol):
     """Traffic of the running version that can be tried at any moment."""
@@ -243,6 +245,7 @@ class _Way:
 
     def _settle_errors(self, steps: list[Step]) -> None:
         """A failure belongs to a statement, and one that was expected is none."""
+        _forget_what_only_follows(steps)
         failed = [it for it in steps if it.error is not None]
         if self.failure is None:
             for step in failed:
@@ -255,3 +258,13 @@ class _Way:
             if not steps or not self.sqlstate:  # no statement has failed, but the code around them
                 steps.append(Step("-- code of the revision", "", observed=False))
             steps[-1].error, steps[-1].after = self.failure, None
+
+
+def _forget_what_only_follows(steps: list[Step]) -> None:
+    """In a transaction that has failed every statement does, and says nothing new."""
+    steps[:] = [it for it in steps if it.sqlstate != _ABORTED or not _has_failed(steps, it)]
+
+
+def _has_failed(steps: Sequence[Step], later: Step) -> bool:
+    same = [it for it in steps if it.transaction == later.transaction and it.error is not None]
+    return bool(same) and same[0] is not later

@@ -197,7 +197,7 @@ def rehearse_revisions(
 def _versions(change: RevisionChange, options: Options) -> tuple[Code, ...]:
     if not (options.live and options.service):
         return ()
-    return running_versions(change.project, Path(change.script.path))
+    return running_versions(change.project, Path(change.script.path), change.phase)
 
 
 def _revisions(

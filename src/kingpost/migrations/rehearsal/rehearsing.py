@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from kingpost.migrations.rehearsal.changes import Change
 from kingpost.migrations.rehearsal.finishing import finished
+from kingpost.migrations.rehearsal.hints import is_of_rows, on_generated_rows
 from kingpost.migrations.rehearsal.proof import Proof, prove
 from kingpost.migrations.rehearsal.report import Live, Report, Revision, TrafficError
 from kingpost.migrations.rehearsal.seeding import OwnFill, Rows, Seeded, seed
@@ -65,11 +66,12 @@ class Rehearsal:
         """
         proof, seeded = self._proved(change, fresh, traffic, edges=True)
         assumptions: tuple[str, ...] = ()
-        if seeded.tables and proof.sqlstate[:2] in {"22", "23"}:
+        if seeded.tables and is_of_rows(proof.sqlstate):
             self.progress(f"{change.name} fails with {proof.sqlstate}: again without edge values")
-            plain, _ = self._proved(change, fresh, traffic, edges=False)
+            plain, seeded = self._proved(change, fresh, traffic, edges=False)
             if not plain.sqlstate:
                 assumptions, proof = (_assumed(proof),), plain
+        proof.statements = on_generated_rows(proof.statements, seeded.tables, change.rows_by)
         if not traffic.known:
             assumptions = (*assumptions, _UNKNOWN)
         wrong = tuple(f"{sql} of the traffic is right: it fails before" for sql in self.misfits)
@@ -166,8 +168,8 @@ def _assumed(proof: Proof) -> str:
     failed = next(it for it in proof.statements if it.error is not None)
     where = f"the statement of {failed.place}" if failed.place else "it"
     return (
-        f"{where} fails with {failed.error}, when there are such rows (NULLs or edge values): "
-        "look for them in production first"
+        f"{where} fails with {failed.error}, when there are such rows (NULLs or edge values, which "
+        "were generated): look for them in production first"
     )
 
 

@@ -10,8 +10,9 @@ from types import FrameType
 from alembic.script import Script as AlembicScript
 from alembic.script import ScriptDirectory
 
-from kingpost.migrations.phases import phase_of, reason_of
+from kingpost.migrations.phases import Phase, phase_of, reason_of
 from kingpost.migrations.rehearsal.changes import Place, Recorder
+from kingpost.migrations.rehearsal.interrupts import is_interrupt
 from kingpost.migrations.rehearsal.observing import failure_of
 from kingpost.migrations.rehearsal.server import RehearsalError
 from kingpost.migrations.runner import downgrade, upgrade
@@ -41,7 +42,7 @@ class RevisionChange:
         return self.script.doc or ""
 
     @property
-    def phase(self) -> str:
+    def phase(self) -> Phase:
         """`expand`, `migrate` or `contract`."""
         return phase_of(self.script)
 
@@ -69,6 +70,11 @@ class RevisionChange:
     def talkative(self) -> bool:
         """True: operations that can be repeated ask first what is there."""
         return True
+
+    @property
+    def rows_by(self) -> str:
+        """The options that give it real rows."""
+        return "--dump FILE, or with a function of yours with --fill MODULE:FUNCTION"
 
     def _place(self) -> str | None:
         file = Path(self.script.path)
@@ -139,7 +145,9 @@ def _callers() -> Iterator[tuple[str, int]]:
 def _run(migrate: Callable[[], None], settle: Callable[[], None] = lambda: None) -> str | None:
     try:
         migrate()
-    except Exception as error:  # noqa: BLE001 - a revision may raise anything
+    except Exception as error:
+        if is_interrupt(error):
+            raise KeyboardInterrupt from error
         return failure_of(error)
     settle()
     return None

@@ -172,6 +172,8 @@ class Traffic:
             stack.push(service)
             and_new = " and new" if code == AS_IT_IS else ""
             return service, code, f"old{and_new} version: {code.words}"
+        if self.versions == (AS_IT_IS,):
+            told.append("git has no commit without the revision, so no version before to serve")
         return None, None, f"old version: none ({'; '.join(told)})" if told else ""
 
     def _entered(self, project: Project, code: Code, url: str, application: str) -> ServiceTraffic:
@@ -179,7 +181,9 @@ class Traffic:
         service.__enter__()
         # 503 is said on purpose, such as by a readiness that knows of the revision to come
         refused = [it for it in service.refused if it.sqlstate != "503"]
-        if self.old is None and refused:
+        if (
+            code == AS_IT_IS and refused
+        ):  # a commit before fits the schema, if not every made-up row
             service.__exit__()
             first = refused[0]
             raise ServiceFailed(f"{first.query} gives {first.sqlstate} on the schema before")

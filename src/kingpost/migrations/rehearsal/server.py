@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Literal, Self
 
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from kingpost.embedded import EmbeddedError, EmbeddedPostgres
 from kingpost.embedded.binaries import program
+from kingpost.migrations.rehearsal.hints import with_hint
+from kingpost.migrations.rehearsal.interrupts import undisturbed
 from kingpost.migrations.rehearsal.sessions import Session
 
 # What a verdict may not depend on: how many workers read, and where the clock stands. With a
@@ -81,7 +83,16 @@ class Server:
                 self._admin.fetch(f"ALTER DATABASE {name} SET {setting} = {value}")
             yield self._url.set(database=name).render_as_string(hide_password=False)
         finally:
-            self._admin.fetch(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+            with undisturbed():
+                self._drop(name)
+
+    def _drop(self, name: str) -> None:
+        sql = f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"
+        try:
+            self._admin.fetch(sql)
+        except SQLAlchemyError:  # an interrupt takes the connection with it
+            with Session(self._url.render_as_string(hide_password=False)) as another:
+                another.fetch(sql)
 
     def run(self, name: str, url: str, *arguments: str, folder: Path | None = None) -> str:
         """Runs a client program and waits for it.
@@ -146,7 +157,7 @@ def _telling(output: str) -> str:
     """The line of a program's messages that says what is wrong."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     errors = [line for line in lines if "ERROR:" in line or "error:" in line or "FATAL:" in line]
-    return (errors or lines or [""])[0].removeprefix("psql:")
+    return with_hint((errors or lines or [""])[0].removeprefix("psql:"))
 
 
 def write_scripts(folder: Path, scripts: Mapping[str, str]) -> list[str]:
@@ -192,8 +203,7 @@ def running(
         ours = url is None and given is None
         if ours:
             progress(f"starting PostgreSQL {major}")
-            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="kingpost-rehearsal-"))
-            given = _started(stack, Path(folder), major)
+            given = stack.enter_context(_own_server(major))
         driver: Literal["asyncpg", "psycopg"] = "asyncpg" if find_spec("asyncpg") else "psycopg"
         place = url if url is not None else given.url("postgres", driver) if given else ""
         try:
@@ -206,7 +216,21 @@ def running(
         yield server
 
 
-def _started(stack: ExitStack, folder: Path, major: int) -> EmbeddedPostgres:
+@contextmanager
+def _own_server(major: int) -> Iterator[EmbeddedPostgres]:
+    """One in a folder of its own, of which nothing is left at the end."""
+    stack = ExitStack()
+    try:
+        with undisturbed():
+            server = _started(stack, major)
+        yield server
+    finally:
+        with undisturbed():
+            stack.close()
+
+
+def _started(stack: ExitStack, major: int) -> EmbeddedPostgres:
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kingpost-rehearsal-")))
     try:
         return stack.enter_context(EmbeddedPostgres(folder, major=major, durable=False))
     except EmbeddedError as error:

@@ -4,7 +4,7 @@ import http.client
 import json
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from contextlib import ExitStack
 from typing import Any, Self
 
@@ -95,6 +95,11 @@ class ServiceTraffic:
     def requests(self) -> tuple[str, ...]:
         """What is sent, such as `GET /things/{id}`."""
         return tuple(sorted(self._known))
+
+    @property
+    def statuses(self) -> Mapping[str, Set[int]]:
+        """The statuses of HTTP that each of them was answered with before the change."""
+        return self._known
 
     @property
     def busy(self) -> bool:

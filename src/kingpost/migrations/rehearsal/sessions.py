@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Self, TypeVar
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from kingpost.migrations.engine import migration_engine
@@ -80,7 +82,8 @@ class Session:
         try:
             found = self.run(function)
         except BaseException:
-            self.fetch("ROLLBACK")
+            with suppress(SQLAlchemyError):  # of a connection that an interrupt has ended
+                self.fetch("ROLLBACK")
             raise
         self.fetch("COMMIT")
         return found

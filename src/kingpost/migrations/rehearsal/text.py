@@ -1,6 +1,7 @@
 """A rehearsal for people, in a terminal: short when all is well, with the way out when not."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from kingpost.migrations.rehearsal.report import Live, Report, Revision, RoundTrip, Statement
 from kingpost.migrations.rehearsal.verdicts import Verdict
@@ -27,8 +28,8 @@ def as_text(report: Report, *, script: bool = False) -> str:
         script: True if the change is a script of SQL, which nobody can accept by a mark.
 
     Returns:
-        Lines: the verdict, each statement with what is to be done instead, what else was found,
-        and what to do next. A safe change takes three to five.
+        Lines: the verdict, each statement with what is to be done instead, the worst first, what
+        else was found, and what to do next. A safe change takes three to five.
     """
     lines = [_headline(report)]
     for revision in report.revisions:
@@ -50,8 +51,7 @@ def _headline(report: Report) -> str:
 def _revision(revision: Revision, *, many: bool) -> Iterator[str]:
     if many:
         yield f"{revision.verdict}: {title(revision)}"
-    yield from _statements([it for it in revision.statements if not it.undo], "")
-    yield from _statements([it for it in revision.statements if it.undo], "undo ")
+    yield from _statements(revision.statements)
     yield from _opinions([it for it in revision.statements if it.verdict.passes])
     for name in revision.invalid:
         yield f"Left INVALID: {one_line(name)}; drop it, or build it again"
@@ -70,20 +70,34 @@ def _traffic(live: Live | None, back: Live | None) -> Iterator[str]:
         yield f"The service's HTTP API: {one_line(live.service, 300)}"
 
 
-def _statements(statements: list[Statement], way: str) -> Iterator[str]:
-    passing = [it for it in statements if _is_silent(it, way)]
-    if len(passing) > _SHOWN or (way and passing):
-        yield f"  ok     {way}{counted(len(passing), 'statement')}: nobody waits for long"
-        statements = [it for it in statements if not _is_silent(it, way)]
+def _statements(statements: Sequence[Statement]) -> Iterator[str]:
+    """What does not pass stands above what does, and at each of them the way there first."""
+    shown = [it for it in statements if not _is_frame(it)]
     told: set[str] = set()
-    for statement in statements:
-        if not _is_frame(statement):
-            yield from _statement(statement, way, told)
+    for undo in (False, True):
+        yield from _told([it for it in shown if it.undo is undo and not it.verdict.passes], told)
+    for undo in (False, True):
+        yield from _passing([it for it in shown if it.undo is undo and it.verdict.passes], told)
 
 
-def _is_silent(statement: Statement, way: str) -> bool:
-    fine = statement.verdict.passes if way else statement.verdict is Verdict.SAFE
-    return fine and not (statement.errors or _is_frame(statement))
+def _told(statements: list[Statement], told: set[str]) -> Iterator[str]:
+    for statement in sorted(statements, key=lambda it: -it.verdict.severity):
+        yield from _statement(statement, told)
+
+
+def _passing(statements: list[Statement], told: set[str]) -> Iterator[str]:
+    silent = [it for it in statements if _is_silent(it)]
+    if len(silent) > _SHOWN or (silent and silent[0].undo):
+        yield from _told([it for it in statements if not _is_silent(it)], told)
+        count = f"{_way(silent[0])}{counted(len(silent), 'statement')}"
+        yield f"  ok     {count}: nobody waits for long"
+    else:
+        yield from _told(statements, told)
+
+
+def _is_silent(statement: Statement) -> bool:
+    fine = statement.verdict.passes if statement.undo else statement.verdict is Verdict.SAFE
+    return fine and not statement.errors
 
 
 def _is_frame(statement: Statement) -> bool:
@@ -93,10 +107,10 @@ def _is_frame(statement: Statement) -> bool:
     return framing and statement.verdict is Verdict.SAFE
 
 
-def _statement(statement: Statement, way: str, told: set[str]) -> Iterator[str]:
+def _statement(statement: Statement, told: set[str]) -> Iterator[str]:
     place = f"{one_line(statement.place)}  " if statement.place else ""
     sql = one_line(statement.sql) or "before any statement"
-    yield f"  {_mark(statement.verdict)} {way}{place}{sql}"
+    yield f"  {_mark(statement.verdict)} {_way(statement)}{place}{sql}"
     if statement.verdict is not Verdict.SAFE or statement.errors:
         reasons = [*statement.reasons, *evidence(statement)] or [MEANING[statement.verdict]]
         said = [one_line(reason, 300) for reason in reasons]
@@ -109,6 +123,10 @@ def _statement(statement: Statement, way: str, told: set[str]) -> Iterator[str]:
         advice = printable(statement.advice).strip().splitlines()
         yield f"         do instead: {advice[0]}"
         yield from (f"                     {line}" for line in advice[1:])
+
+
+def _way(statement: Statement) -> str:
+    return "undo " if statement.undo else ""
 
 
 def _opinions(statements: list[Statement]) -> Iterator[str]:
@@ -153,8 +171,7 @@ def _next(report: Report, script: bool) -> str:
     if script or not report.accepted:
         instead = any(it.advice for revision in report.revisions for it in revision.statements)
         way = "do what it says instead" if instead else "change it"
-        mark = "" if script else '; or answer for it with `rehearsal_reason = "…"` in the revision'
-        return f"Next: {way}, then rehearse it again{mark}."
+        return f"Next: {way}, then rehearse it again{'' if script else _marks(report)}."
     reasons = [one_line(it.reason, 200) for it in report.revisions if it.reason]
     if reasons:
         return f"Accepted, since the revision says: {'; '.join(reasons)}"
@@ -162,3 +179,17 @@ def _next(report: Report, script: bool) -> str:
         "Accepted, as a contract phase: `kingpost db upgrade --contract`, "
         "when no process of the old version runs any more."
     )
+
+
+def _marks(report: Report) -> str:
+    """The words in a revision with which it passes all the same."""
+    reason = '; or answer for it with `rehearsal_reason = "…"` in the revision'
+    if any(_would_contract(it) for it in report.revisions):
+        return f'; or mark it `phase = "contract"`, if only an older version uses that{reason}'
+    return reason
+
+
+def _would_contract(revision: Revision) -> bool:
+    """Whether it would pass as a contract: it takes something away, and comes back."""
+    takes = revision.verdict in {Verdict.BREAKS_APP, Verdict.LOSSY} and not revision.accepted
+    return takes and replace(revision, phase="contract").accepted

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from kingpost.migrations.phases import Phase
 from kingpost.migrations.rehearsal.child import ServiceFailed, git
 from kingpost.project import Project
 
@@ -23,15 +24,16 @@ class Code:
 AS_IT_IS = Code(None, "the code as it is")
 
 
-def running_versions(project: Project, file: Path) -> tuple[Code, ...]:
+def running_versions(project: Project, file: Path, phase: Phase) -> tuple[Code, ...]:
     """What the running version of a service may be, the likelier first.
 
-    That is the code as it is, which works on the schema before if it needs nothing of the change;
-    and else the newest commit without the revision.
+    The code as it is serves the schema before a contract; before any other revision it refuses to
+    start, and the newest commit without the revision is the one that runs.
 
     Args:
         project: the service.
         file: of the revision that is rehearsed.
+        phase: of the revision.
 
     Returns:
         One or two; none if the project has no app.
@@ -39,7 +41,9 @@ def running_versions(project: Project, file: Path) -> tuple[Code, ...]:
     if "app" not in project.targets:
         return ()
     before = _before(project.root, file)
-    return (AS_IT_IS,) if before is None else (AS_IT_IS, before)
+    if before is None:
+        return (AS_IT_IS,)
+    return (AS_IT_IS, before) if phase == "contract" else (before, AS_IT_IS)
 
 
 def _before(root: Path, file: Path) -> Code | None:

@@ -44,7 +44,8 @@ op.add_column_online(
         server_default=sa.text("nextval('t_c_seq')"),
     ),
 )
-op.execute("ALTER SEQUENCE t_c_seq OWNED BY t.c")"""
+op.execute("ALTER SEQUENCE t_c_seq OWNED BY t.c")
+# give the column of the model the same server_default, or they differ"""
 
 _STORED = '''\
 # or make it VIRTUAL, from PostgreSQL 18 on: that writes no row
@@ -76,7 +77,8 @@ COLUMNS = [
         (
             "# a constant default costs nothing, and the running version can go on inserting\n"
             'op.add_column(\n    "t",\n'
-            '    sa.Column("c", sa.Integer(), nullable=False, server_default=sa.text("0")),\n)'
+            '    sa.Column("c", sa.Integer(), nullable=False, server_default=sa.text("0")),\n)\n'
+            "# give the column of the model the same server_default, or they differ"
         ),
     ),
     (
@@ -120,7 +122,13 @@ COLUMNS = [
             'op.validate_constraint_online("t_c_check", "t")'
         ),
     ),
-    ("ALTER TABLE t ALTER COLUMN c SET NOT NULL", 'op.set_not_null_online("t", "c")'),
+    (
+        "ALTER TABLE t ALTER COLUMN c SET NOT NULL",
+        (
+            "# first deploy the version that writes it in every row, and fill the old rows; "
+            'then:\nop.set_not_null_online("t", "c")'
+        ),
+    ),
     (
         "ALTER TABLE ONLY s.t ALTER c SET DATA TYPE bigint USING c::bigint",
         'op.change_type_online("t", "c", sa.BigInteger(), using="c::bigint", schema="s")',

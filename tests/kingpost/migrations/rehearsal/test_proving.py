@@ -88,6 +88,20 @@ def test_the_statement_is_blamed_that_took_away_what_is_used(postgres: EmbeddedP
     assert (error.sqlstate, error.query, error.version) == ("42703", USES, "old")
 
 
+def test_another_statement_of_the_transaction_is_not_blamed_for_it(
+    postgres: EmbeddedPostgres,
+) -> None:
+    change = """BEGIN;
+ALTER TABLE people DROP COLUMN note;
+CREATE INDEX i ON people (age);
+ALTER TABLE teams ALTER COLUMN name TYPE varchar(90);
+COMMIT"""
+    revision = rehearsed(postgres, change, every_column=True)
+    told = [{error.sqlstate for error in it.errors} for it in revision.statements]
+
+    assert told == [set(), {"42703"}, set(), {"0A000"}, set()]
+
+
 def test_a_plan_that_is_made_anew_is_stale_and_no_more(postgres: EmbeddedPostgres) -> None:
     change = "ALTER TABLE people ALTER COLUMN email TYPE varchar(100)"
     statement = only(rehearsed(postgres, change, traffic=USES))

@@ -177,6 +177,16 @@ def test_after_a_failure_no_more_is_rehearsed(
     assert revision.statements[0].error == '42P01: relation "nobody" does not exist'
 
 
+def test_what_fails_since_its_transaction_has_is_not_told_again(
+    postgres: EmbeddedPostgres, service: Project, add: Adds
+) -> None:
+    sent = ["ALTER TABLE nobody ADD x int", "ALTER TABLE people ADD x int", "SELECT 1"]
+    guarded = "import contextlib as c\n    for sql in {}:\n      with c.suppress(Exception): {}"
+    add("r2", guarded.format(sent, "op.execute(sql)"), "pass")
+    (revision,) = rehearse(postgres, service).revisions
+    assert [it.error for it in revision.statements] == ['42P01: relation "nobody" does not exist']
+
+
 def test_a_failure_of_python_is_told(
     postgres: EmbeddedPostgres, service: Project, add: Adds
 ) -> None:

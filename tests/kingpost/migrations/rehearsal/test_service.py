@@ -48,6 +48,13 @@ def test_requests_of_every_kind_go_on_and_a_change_that_breaks_them_is_seen(
             *("POST /api/v1/posts", "DELETE /api/v1/posts/{post_id}", "GET /api/v1/audit"),
             *("GET /api/v1/users/by-email/{email}", "GET /api/v1/users/{user_id}/posts"),
         } <= set(running.requests)
+        changing = {
+            label: statuses
+            for label, statuses in running.statuses.items()
+            if label.startswith(("PATCH", "DELETE"))
+        }
+        assert {min(statuses) for statuses in changing.values()} <= {200, 204}, changing
+        assert 428 not in set().union(*changing.values()), changing
         assert running.check() == ()
         execute(url, "ALTER TABLE users ADD COLUMN nick text")
         assert running.check() == ()

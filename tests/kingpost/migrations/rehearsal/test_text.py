@@ -6,6 +6,7 @@ import pytest
 from tests.kingpost.migrations.rehearsal.sample_reports import (
     BREAKS,
     BRIEF,
+    EQUAL,
     FREE,
     UNSAFE,
     report,
@@ -44,6 +45,21 @@ def test_the_verdict_comes_first_and_what_to_do_next_comes_last() -> None:
     assert first.startswith('UNSAFE-LOCK: a1 "count the views": others wait while it works')
     assert "PostgreSQL 18.4, 10 000 rows a table, 6.2 s" in first
     assert last.startswith("Next: do what it says instead, then rehearse it again; or answer for")
+
+
+def test_the_worst_comes_first_and_the_way_back_below() -> None:
+    undone, unsafe_back = replace(FREE, undo=True), replace(UNSAFE, undo=True)
+    lines = as_text(report(FREE, undone, unsafe_back, BRIEF, UNSAFE, BREAKS)).splitlines()
+    marks = [line[2:14].strip() for line in lines if line[2:8].strip() and line[1:2] == " "]
+
+    assert [mark.split("  ")[0] for mark in marks if mark[:2] in {"UN", "br", "ok"}] == [
+        "UNSAFE ALTER",
+        "UNSAFE versi",
+        "UNSAFE undo",
+        "brief",
+        "ok",
+        "ok",
+    ]
 
 
 def test_an_unsafe_statement_says_where_why_and_what_to_do_instead() -> None:
@@ -143,6 +159,22 @@ def test_an_accepted_change_says_why_it_may_pass() -> None:
 
     assert as_text(contract).splitlines()[-1].startswith("Accepted, as a contract phase")
     assert as_text(reason).splitlines()[-1].endswith("since the revision says: the table is tiny")
+
+
+def test_what_would_pass_as_a_contract_is_told_to_say_so() -> None:
+    mark = 'or mark it `phase = "contract"`, if only an older version uses that'
+    lost = replace(EQUAL, lost=("posts.body",))
+
+    assert mark in as_text(report(BREAKS))
+    assert mark in as_text(report(FREE, verdict=Verdict.LOSSY, round_trip=lost))
+    for no_contract in (
+        report(UNSAFE),
+        report(BREAKS, phase="contract", round_trip=RoundTrip("different")),
+        report(BREAKS, round_trip=RoundTrip("different")),
+        report(BREAKS, reason="nobody reads it"),
+    ):
+        assert mark not in as_text(no_contract)
+    assert mark not in as_text(report(BREAKS), script=True)
 
 
 def test_a_script_has_no_mark_to_accept_it_with() -> None:
