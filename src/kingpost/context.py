@@ -15,7 +15,6 @@ class RequestContext:
         request_id: from a valid `X-Request-Id`, or made.
         method: the HTTP method as it was sent.
         path: the path as it was sent.
-        address: of the client, as the server knows it; None if it has none.
         route: the template of the matched route, such as `/api/v1/users/{user_id}`.
         actor: who asks, such as `key:018f…`; None before authentication.
         statements: SQL statements sent for this request.
@@ -23,13 +22,13 @@ class RequestContext:
         committing: a COMMIT was sent and has not been answered.
         committed: a transaction of this request was committed, which no answer may deny.
         abandoned: the deadline has passed and the client has its answer; commit nothing.
+        address: of the client, as the server knows it; None if it has none.
         limits: headers that say what is left of the client's rate limit.
     """
 
     request_id: str
     method: str = ""
     path: str = ""
-    address: str | None = None
     route: str | None = None
     actor: str | None = None
     statements: int = 0
@@ -37,6 +36,7 @@ class RequestContext:
     committing: bool = False
     committed: bool = False
     abandoned: bool = False
+    address: str | None = None
     limits: tuple[tuple[bytes, bytes], ...] = ()
     notes: dict[str, object] = field(default_factory=dict)
 

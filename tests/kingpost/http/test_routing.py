@@ -119,7 +119,7 @@ async def test_the_document_declares_every_problem_a_route_can_answer_with(
 
     assert paths["/v1/books"]["get"]["responses"].keys() == {"200", "400", "422", "503", "default"}
     assert paths["/v1/books"]["post"]["responses"].keys() == {
-        *("201", "400", "401", "403", "408", "413", "415", "422", "503", "default")
+        *("201", "400", "401", "403", "408", "413", "415", "422", "429", "503", "default")
     }
     assert paths["/v1/books"]["post"]["security"] == [{"ApiKey": ["books:write"]}]
 
