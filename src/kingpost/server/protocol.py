@@ -9,7 +9,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from kingpost.problems import HeaderTooLarge, Problem, UriTooLong
+from kingpost.problems import ContentTooLarge, HeaderTooLarge, Problem, UriTooLong
 from kingpost.server.connections import Connections
 from kingpost.server.cycle import Cycle
 from kingpost.server.head import Limits, explain, path_and_query, without_upgrade
@@ -190,7 +190,7 @@ class GuardedProtocol(HttpToolsProtocol):
         if self.cycle.response_complete:
             self._late_bytes += len(body)
             if self._late_bytes > LATE_BODY_BYTES:
-                self.transport.close()
+                self._raise(ContentTooLarge())  # closes, and what follows is not parsed any more
 
     def on_message_complete(self) -> None:
         """The request is complete."""

@@ -191,6 +191,21 @@ def test_a_large_body_nobody_reads_closes_the_connection(service):
     assert connection.rest() == b""
 
 
+def test_what_follows_a_body_that_came_too_late_is_not_carried_out(service):
+    late = 256 * 1024 + 1
+    connection = service.connect()
+    connection.send(b"POST /ignore HTTP/1.1\r\n" + HOST + b"Content-Length: %d\r\n\r\n" % late)
+    assert connection.answer().body == b"ignored"
+
+    connection.send(b"a" * (late - 1))
+    connection.send(b"a" + b"GET /release/late HTTP/1.1\r\n" + HOST + b"\r\n")
+
+    assert connection.rest() == b""
+    opened = service.connect().send(b"GET /wait/late HTTP/1.1\r\n" + HOST + b"\r\n")
+    assert opened.answer().problem == "deadline-exceeded"  # nobody has released it
+    assert "unhandled error" not in service.text()
+
+
 def test_a_head_that_takes_too_long_is_408(service):
     answer = service.talk(GET + b"X: a")
 
