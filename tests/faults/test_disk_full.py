@@ -26,7 +26,7 @@ def disk() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def own_postgres(disk: Path) -> Iterator[PostgresServer]:
-    with postgres_server(disk) as server:
+    with short_folder() as elsewhere, postgres_server(disk, elsewhere / "log") as server:
         yield server
 
 
@@ -77,3 +77,5 @@ async def test_a_log_of_the_database_without_room_stops_it_and_loses_nothing(
         await asyncio.to_thread(stage.postgres.start_if_down)
         heal(run)
         run.doubtful.append((began, run.healed))
+    assert any(one.status == 503 for one in run.operations)
+    assert "PANIC" in stage.postgres.log.read_text(errors="replace")

@@ -122,8 +122,19 @@ def _database(project: Project, postgres: PostgresServer) -> str:
 
 
 @asynccontextmanager
-async def loaded(stage: Scene, *, clients: int = 8, **limits: float) -> AsyncIterator[Run]:
+async def loaded(
+    stage: Scene, *, clients: int = 8, fresh: int = 40, **limits: float
+) -> AsyncIterator[Run]:
     """Load inside the block, which makes the fault and calls `heal`; then all is judged.
+
+    Args:
+        stage: where.
+        clients: how many, each with one request at a time.
+        fresh: so many requests must succeed after the fault.
+        **limits: other ones than usual.
+
+    Yields:
+        What is written down.
 
     Raises:
         AssertionError: an invariant is broken; the message names the operations.
@@ -139,7 +150,7 @@ async def loaded(stage: Scene, *, clients: int = 8, **limits: float) -> AsyncIte
             await until(lambda: sum(one.outcome == "ok" for one in run.operations) > 60)
             run.before = resources(stage)
             yield run
-            await until(lambda: _fresh(run))
+            await until(lambda: _fresh(run) > fresh)
             await until(lambda: _ready_or_late(run))
         finally:
             end.set()
@@ -154,9 +165,8 @@ def _http(stage: Scene) -> httpx.AsyncClient:
     )
 
 
-def _fresh(run: Run) -> bool:
-    later = [one for one in run.operations if one.invoked >= run.healed and one.outcome == "ok"]
-    return len(later) > 40
+def _fresh(run: Run) -> int:
+    return sum(one.outcome == "ok" for one in run.operations if one.invoked >= run.healed)
 
 
 def _ready_or_late(run: Run) -> bool:

@@ -33,15 +33,17 @@ class PostgresServer:
 
     Args:
         folder: a short path of its own, for data, socket and log.
+        log: the file for what it writes, if it has to be elsewhere.
 
     Attributes:
         port: on 127.0.0.1, the same after each start.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, log: Path | None = None) -> None:
         self.folder = folder
         self.port = free_port()
         self._account = account_for(folder / "data")
+        self.log = log or folder / "log"
         self.data = prepare(folder, self._account, major=MAJOR, durable=True)
 
     def url(
@@ -69,7 +71,7 @@ class PostgresServer:
             f" -c unix_socket_directories={sockets} -c logging_collector=off"
             f" -c max_connections={MAX_CONNECTIONS} -c shared_buffers=16MB"
         )
-        self._control("-w", "-t", "60", "-l", str(self.folder / "log"), "-o", options, "start")
+        self._control("-w", "-t", "60", "-l", str(self.log), "-o", options, "start")
 
     def start_if_down(self) -> None:
         """As the operator would: starts a server that could not come up again by itself."""
@@ -155,8 +157,7 @@ class PostgresServer:
             text=True,
             check=False,
         )
-        log = self.folder / "log"
-        told = log.read_text(errors="replace")[-2000:] if log.exists() else ""
+        told = self.log.read_text(errors="replace")[-2000:] if self.log.exists() else ""
         assert done.returncode == 0, f"pg_ctl {arguments[-1]}: {done.stderr}\n{told}"
 
 
@@ -179,9 +180,9 @@ def short_folder() -> Iterator[Path]:
 
 
 @contextmanager
-def postgres_server(folder: Path) -> Iterator[PostgresServer]:
+def postgres_server(folder: Path, log: Path | None = None) -> Iterator[PostgresServer]:
     """A running server that is gone after the block."""
-    server = PostgresServer(folder)
+    server = PostgresServer(folder, log)
     try:
         server.start()
         yield server

@@ -9,14 +9,15 @@ import signal
 import sys
 import time
 from pathlib import Path
+from uuid import UUID
 
+import uuid_utils
 import uuid_utils.compat
 
 HELD_UP, GOES_ON = "the loop is held up", "the loop goes on"
 SECONDS = 2.0
 
 _time, _time_ns = time.time, time.time_ns
-_uuid7 = uuid_utils.compat.uuid7
 
 
 def _wrong_by() -> float:
@@ -31,8 +32,8 @@ def _wrong_time_ns() -> int:
     return _time_ns() + int(_wrong_by() * 1e9)
 
 
-def _wrong_uuid7() -> object:
-    return _uuid7(*divmod(_wrong_time_ns(), 1_000_000_000))
+def _wrong_uuid7() -> UUID:
+    return UUID(int=uuid_utils.uuid7(nanoseconds=_wrong_time_ns()).int)
 
 
 def _hold_up(*_: object) -> None:
@@ -43,5 +44,5 @@ def _hold_up(*_: object) -> None:
 
 if "SABOTAGE_CLOCK" in os.environ:
     time.time, time.time_ns = _wrong_time, _wrong_time_ns
-    uuid_utils.compat.uuid7 = _wrong_uuid7  # type: ignore[assignment]  # never called with arguments
+    uuid_utils.compat.uuid7 = _wrong_uuid7
 signal.signal(signal.SIGUSR2, _hold_up)
