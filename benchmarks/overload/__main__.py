@@ -17,7 +17,7 @@ from benchmarks.lab.progress import Progress
 from benchmarks.lab.servers import ServerFailed
 from benchmarks.lab.tables import put_between
 from benchmarks.overload import plot, reporting
-from benchmarks.overload.storms import NO_LIMIT, Plan, Storm, StormFailed, peak, storm
+from benchmarks.overload.storms import NO_LIMIT, Peak, Plan, Storm, StormFailed, peak, storm
 from benchmarks.service.contenders import PeerError, all_peers, chosen
 from benchmarks.service.running import filled, say
 from kingpost.embedded import EmbeddedError
@@ -78,7 +78,7 @@ def _plan(given: argparse.Namespace) -> Plan:
     )
 
 
-def _run(given: argparse.Namespace, plan: Plan) -> tuple[list[Storm], float, str]:
+def _run(given: argparse.Namespace, plan: Plan) -> tuple[list[Storm], Peak, str]:
     [peer] = chosen(all_peers(), f"kingpost-{given.driver}")
     wanted = list(_wanted(given, plan))
     progress = Progress(1 + len(wanted), plan.before + plan.storm + plan.after + 4)
@@ -90,11 +90,11 @@ def _run(given: argparse.Namespace, plan: Plan) -> tuple[list[Storm], float, str
         progress.next("the peak")
         best = peak(peer, database, plan, Path(logs))
         for factor, limit, retries in wanted:
-            what = f"{factor:g} × {best:.0f}/s, limit {limit}, {retries} retries"
+            what = f"{factor:g} × {best.per_second:.0f}/s, limit {limit}, {retries} retries"
             progress.next(what)
             seen = storm(
                 peer, database, plan, Path(logs),
-                peak_rate=best, factor=factor, limit=limit, retries=retries,
+                peak_rate=best.per_second, factor=factor, limit=limit, retries=retries,
             )  # fmt: skip
             storms.append(seen)
         version = database.sql("SHOW server_version")[0][0]
@@ -112,14 +112,14 @@ def _wanted(given: argparse.Namespace, plan: Plan) -> Iterator[tuple[float, int,
 
 
 def _report(
-    storms: list[Storm], best: float, plan: Plan, context: Mapping[str, Any], *, write: bool
+    storms: list[Storm], best: Peak, plan: Plan, context: Mapping[str, Any], *, write: bool
 ) -> None:
     folder, name = (HERE, "results") if write else (ELSEWHERE, "overload")
     folder.mkdir(parents=True, exist_ok=True)
     told = reporting.as_json(storms, best, plan.after, context)
     note = _note(plan, best, context)
     (folder / f"{name}.json").write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n")
-    (folder / f"{name}.svg").write_text(plot.chart(storms, best, note))
+    (folder / f"{name}.svg").write_text(plot.chart(storms, best.per_second, note))
     shown = reporting.summary(storms, best, plan.after)
     command = f"{note} Command: `{context['command']}`, revision {context['revision']}."
     print(shown, command, sep="\n\n")
@@ -140,11 +140,11 @@ def _context(given: argparse.Namespace, version: str) -> dict[str, Any]:
     }
 
 
-def _note(plan: Plan, best: float, context: Mapping[str, Any]) -> str:
+def _note(plan: Plan, best: Peak, context: Mapping[str, Any]) -> str:
     return (
-        f"Peak {best:.0f} requests/s; {plan.connections} connections, clients give up after "
-        f"{plan.timeout:g} s; PostgreSQL {context['postgres']}, {context['driver']}; the service "
-        f"on one core of {context['machine']['processor']}, PostgreSQL and the clients on "
+        f"Peak {best.per_second:.0f} requests/s; {plan.connections} connections, clients give up "
+        f"after {plan.timeout:g} s; PostgreSQL {context['postgres']}, {context['driver']}; the "
+        f"service on one core of {context['machine']['processor']}, PostgreSQL and the clients on "
         f"another; {context['date'][:10]}."
     )
 

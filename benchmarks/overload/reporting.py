@@ -1,10 +1,11 @@
 """What was measured, as a Markdown table and as JSON."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from benchmarks.lab.tables import number, table
-from benchmarks.overload.storms import NO_LIMIT, Result, Storm
+from benchmarks.overload.storms import NO_LIMIT, Peak, Result, Storm
 
 # A second is normal when so many of its requests were done, and so fast.
 NORMAL_SHARE, NORMAL_SECONDS = 0.99, 0.25
@@ -34,15 +35,23 @@ def at(times: Sequence[float], part: float) -> float:
     return times[min(len(times) - 1, int(len(times) * part))] if times else 0.0
 
 
-def summary(storms: Sequence[Storm], peak: float, watched: float) -> str:
+def summary(storms: Sequence[Storm], peak: Peak, watched: float) -> str:
     """The table: a line for each storm."""
-    head = ["", "comes, 1/s", "done, 1/s", "of the peak", "done p50 ms", "p99 ms"]
+    head = [
+        "",
+        "comes, 1/s",
+        "done, 1/s",
+        "of the peak",
+        "per CPU, of the peak",
+        "done p50 ms",
+        "p99 ms",
+    ]
     head += ["lists done", "refused, 1/s", "refused p50 ms", "p99 ms"]
     head += ["given up, 1/s", "unsent, 1/s", "normal in second", "clients' CPU"]
     return table(head, [_row(one, peak, watched) for one in storms])
 
 
-def _row(storm: Storm, peak: float, watched: float) -> list[str]:
+def _row(storm: Storm, peak: Peak, watched: float) -> list[str]:
     told = figures(storm, peak, watched)
     title = f"{storm.factor:g} × the peak"
     title += f", {storm.retries} retries" if storm.retries else ""
@@ -53,6 +62,7 @@ def _row(storm: Storm, peak: float, watched: float) -> list[str]:
         number(storm.rate),
         number(told["done_per_second"]),
         f"{told['of_peak']:.0%}",
+        f"{told['per_cpu_of_peak']:.0%}",
         *(number(told[name]) for name in ("done_p50_ms", "done_p99_ms")),
         f"{told['lists_done']:.0%}",
         number(told["refused_per_second"]),
@@ -63,11 +73,12 @@ def _row(storm: Storm, peak: float, watched: float) -> list[str]:
     ]
 
 
-def figures(storm: Storm, peak: float, watched: float) -> dict[str, Any]:
+def figures(storm: Storm, peak: Peak, watched: float) -> dict[str, Any]:
     """The figures of a storm."""
     during = storm.during()
     seconds = storm.ended - storm.began
     lists = [one for one in during if one.kind == "page"]
+    per_cpu = sum(one.good for one in during) / (storm.server_cpu or seconds)
     done, refused = _times(during, "good"), _times(during, "shed")
     return {
         "factor": storm.factor,
@@ -75,7 +86,9 @@ def figures(storm: Storm, peak: float, watched: float) -> dict[str, Any]:
         "retries": storm.retries,
         "comes_per_second": round(storm.rate),
         "done_per_second": round(storm.goodput()),
-        "of_peak": round(storm.goodput() / peak, 3),
+        "of_peak": round(storm.goodput() / peak.per_second, 3),
+        "per_cpu_second": round(per_cpu),
+        "per_cpu_of_peak": round(per_cpu / peak.per_cpu_second, 3),
         "done_p50_ms": round(at(done, 0.5), 1),
         "done_p99_ms": round(at(done, 0.99), 1),
         "lists_done": round(sum(one.good for one in lists) / max(1, len(lists)), 3),
@@ -95,8 +108,8 @@ def _times(results: Sequence[Result], which: str) -> list[float]:
 
 
 def as_json(
-    storms: Sequence[Storm], peak: float, watched: float, context: Mapping[str, Any]
+    storms: Sequence[Storm], peak: Peak, watched: float, context: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The figures, for programs; without the single requests."""
     told = [figures(one, peak, watched) for one in storms]
-    return {**context, "peak_per_second": round(peak), "storms": told}
+    return {**context, "peak": asdict(peak), "storms": told}

@@ -3,11 +3,14 @@
 import json
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
+from benchmarks.lab.accounting import cpu_seconds
 from benchmarks.lab.machine import ROOT, pinned
 from benchmarks.lab.postgres import Postgres
 from benchmarks.lab.wrk import Request
@@ -20,6 +23,7 @@ NO_LIMIT = 1_000_000_000
 CALM = 0.5  # of the peak, before and after a storm
 _PEAK_CONNECTIONS = (32, 128, 256)
 _SHED = 503
+_SAMPLE_SECONDS = 0.2
 
 
 class StormFailed(RuntimeError):
@@ -104,6 +108,7 @@ class Storm:
         began: when the storm began; `ended` likewise.
         results: of all tries, calm times included.
         generator_cpu: the share of a core that the clients took, all the time.
+        server_cpu: seconds of CPU time that the server used in the storm.
     """
 
     factor: float
@@ -114,6 +119,7 @@ class Storm:
     ended: float
     results: Sequence[Result]
     generator_cpu: float
+    server_cpu: float
 
     def during(self) -> list[Result]:
         """The tries that were due in the storm."""
@@ -124,19 +130,33 @@ class Storm:
         return sum(one.good for one in self.during()) / (self.ended - self.began)
 
 
-def peak(peer: Peer, database: Postgres, plan: Plan, logs: Path) -> float:
-    """Requests done in a second when clients only wait for their answers."""
+@dataclass(frozen=True, slots=True)
+class Peak:
+    """What a process can do.
+
+    Attributes:
+        per_second: requests done in a second.
+        per_cpu_second: requests done in a second of CPU time of the server.
+    """
+
+    per_second: float
+    per_cpu_second: float
+
+
+def peak(peer: Peer, database: Postgres, plan: Plan, logs: Path) -> Peak:
+    """The most that is done when clients only wait for their answers."""
     found = []
     with running(peer, database, core=plan.server_core, logs=logs) as service:
         for connections in (_PEAK_CONNECTIONS[0], *_PEAK_CONNECTIONS):  # the first warms up
             order = _order(service, database, replace(plan, connections=connections), 0)
             order = replace(order, phases=[(plan.peak_seconds, 0)], timeout=10.0)
-            results, _ = _clients(order, plan)
-            done = [one for one in results if one.due + one.seconds < plan.peak_seconds]
-            if not all(one.good for one in done):
-                raise StormFailed("a closed loop of clients got failures")
-            found.append(len(done) / plan.peak_seconds)
-    return max(found[1:])
+            used = service.server.cpu_seconds()
+            seen = _clients(order, plan)
+            used = service.server.cpu_seconds() - used
+            done = [one for one in seen.results if one.good]
+            in_time = [one for one in done if one.due + one.seconds < plan.peak_seconds]
+            found.append(Peak(len(in_time) / plan.peak_seconds, len(done) / used))
+    return max(found[1:], key=lambda one: one.per_second)
 
 
 def storm(
@@ -172,10 +192,20 @@ def storm(
             _order(service, database, plan, retries),
             phases=[(plan.before, calm), (plan.storm, rate), (plan.after, calm)],
         )
-        results, cpu = _clients(order, plan)
-    seconds = plan.before + plan.storm + plan.after
+        with Samples(service.server.process.pid) as samples:
+            seen = _clients(order, plan)
     ended = plan.before + plan.storm
-    return Storm(factor, limit, retries, rate, plan.before, ended, results, cpu / seconds)
+    return Storm(
+        factor,
+        limit,
+        retries,
+        rate,
+        plan.before,
+        ended,
+        seen.results,
+        seen.cpu_seconds / (ended + plan.after),
+        samples.between(seen.began + plan.before, seen.began + ended),
+    )
 
 
 def _order(service: Contender, database: Postgres, plan: Plan, retries: int) -> Order:
@@ -205,8 +235,54 @@ def _as_text(request: Request, headers: Mapping[str, str]) -> str:
     return "\r\n".join([*lines, "", request.body])
 
 
-def _clients(order: Order, plan: Plan) -> tuple[list[Result], float]:
-    """Runs the clients. Returns what they saw and the CPU seconds that they took."""
+class Samples:
+    """What a process has used, noted several times a second.
+
+    Args:
+        pid: of the process.
+    """
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+        self._seen: list[tuple[float, float]] = []
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._ended.wait(_SAMPLE_SECONDS):
+            self._seen.append((time.monotonic(), cpu_seconds(self._pid)))
+
+    def between(self, begin: float, end: float) -> float:
+        """CPU seconds used between two times of the monotonic clock."""
+        used = [cpu for at, cpu in self._seen if begin <= at <= end]
+        return used[-1] - used[0] if used else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the clients tell.
+
+    Attributes:
+        began: when, of the monotonic clock.
+        cpu_seconds: that they took.
+        results: of all tries.
+    """
+
+    began: float
+    cpu_seconds: float
+    results: list[Result]
+
+
+def _clients(order: Order, plan: Plan) -> Seen:
+    """Runs the clients."""
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.overload.generator"],
         input=json.dumps(asdict(order)),
@@ -219,4 +295,5 @@ def _clients(order: Order, plan: Plan) -> tuple[list[Result], float]:
     if done.returncode != 0:
         raise StormFailed(done.stderr.strip()[-800:])
     told: dict[str, Any] = json.loads(done.stdout)
-    return [Result(*one) for one in told["results"]], told["cpu_seconds"]
+    results = [Result(*one) for one in told["results"]]
+    return Seen(told["began"], told["cpu_seconds"], results)

@@ -11,11 +11,15 @@ import pytest
 from benchmarks.overload.generator import TIMED_OUT, UNSENT, Clients, Order
 from benchmarks.overload.plot import chart
 from benchmarks.overload.reporting import as_json, figures, normal_after, summary
-from benchmarks.overload.storms import NO_LIMIT, Result, Storm
+from benchmarks.overload.storms import NO_LIMIT, Peak, Result, Storm
+
+PEAK = Peak(per_second=100, per_cpu_second=200)
 
 
 def storm(*results: Result, limit: int = 512, retries: int = 0) -> Storm:
-    return Storm(2, limit, retries, 200, began=1, ended=3, results=results, generator_cpu=0.2)
+    return Storm(
+        2, limit, retries, 200, began=1, ended=3, results=results, generator_cpu=0.2, server_cpu=0.5
+    )
 
 
 def calm(second: float) -> list[Result]:
@@ -34,10 +38,10 @@ def test_what_was_done_refused_given_up_and_unsent_in_the_storm_is_counted() -> 
         Result("create", 2, 0.1, 201, 1),
         *calm(3),
     )
-    told = figures(seen, peak=100, watched=1)
+    told = figures(seen, PEAK, watched=1)
 
     assert told["done_per_second"] == 51
-    assert told["of_peak"] == 0.51
+    assert (told["of_peak"], told["per_cpu_of_peak"]) == (0.51, 1.02)
     assert (told["done_p50_ms"], told["done_p99_ms"]) == (10, 20)
     assert told["lists_done"] == 0.333
     assert (told["refused_per_second"], told["refused_p50_ms"]) == (1, 4)
@@ -61,17 +65,19 @@ def test_a_second_is_normal_when_nearly_all_of_it_is_done_quickly(
 
 
 def test_the_table_says_which_storm_had_no_limit() -> None:
-    shown = summary([storm(*calm(1), *calm(3)), storm(*calm(1), limit=NO_LIMIT, retries=3)], 100, 1)
+    shown = summary(
+        [storm(*calm(1), *calm(3)), storm(*calm(1), limit=NO_LIMIT, retries=3)], PEAK, 1
+    )
 
-    assert "| **2 × the peak** | 200 | 50 | 50% |" in shown
+    assert "| **2 × the peak** | 200 | 50 | 50% | 100% |" in shown
     assert "| 2 × the peak, 3 retries, no limit |" in shown
     assert "none of 1" in shown
 
 
 def test_the_figures_for_programs_have_no_single_requests() -> None:
-    told = as_json([storm(*calm(1), limit=NO_LIMIT)], 100, 1, {"date": "today"})
+    told = as_json([storm(*calm(1), limit=NO_LIMIT)], PEAK, 1, {"date": "today"})
 
-    assert (told["date"], told["peak_per_second"]) == ("today", 100)
+    assert (told["date"], told["peak"]) == ("today", {"per_second": 100, "per_cpu_second": 200})
     assert told["storms"][0]["limit"] is None
     assert all(not isinstance(value, list) for value in told["storms"][0].values())
 

@@ -22,7 +22,7 @@ class DirectPool:
     """A fair pool of connections on which each statement is one round trip and one transaction.
 
     It connects when first used. The connection used last is taken first; whoever has waited
-    longest is served first.
+    longest is served first, those before all others that have stood in another line already.
 
     Args:
         options: where the database is, how many connections, how long to wait for one.
@@ -37,6 +37,7 @@ class DirectPool:
         self._good: set[DirectConnection] = set()  # what may come back into the pool
         self._open = 0  # those being opened and closed included
         self._waiters: deque[_Waiter] = deque()
+        self._first: deque[_Waiter] = deque()
         self._closing: set[asyncio.Task[None]] = set()
 
     async def execute(self, statement: Statement, arguments: Sequence[Any]) -> Sequence[Any]:
@@ -56,11 +57,15 @@ class DirectPool:
             Unavailable: no connection could be opened.
             Exception: of the driver, for any other failure; `translated` knows them.
         """
-        connection = self._take() or await self._acquire()
+        connection = self._take() or await self._acquire(self._waiters)
         return await self.send(connection, statement, arguments)
 
-    async def acquire(self) -> DirectConnection:
+    async def acquire(self, *, is_first: bool = False) -> DirectConnection:
         """Takes a connection that was alive a moment ago, for `send` or `give_back`.
+
+        Args:
+            is_first: before those who are not; for few at a time. An insert has waited for its
+                turn, and would wait again behind all the lists that need none.
 
         Returns:
             A connection that nobody else uses.
@@ -69,7 +74,7 @@ class DirectPool:
             Busy: none became free in time.
             Unavailable: none could be opened.
         """
-        return self._take() or await self._acquire()
+        return self._take() or await self._acquire(self._first if is_first else self._waiters)
 
     async def send(
         self, connection: DirectConnection, statement: Statement, arguments: Sequence[Any]
@@ -126,7 +131,7 @@ class DirectPool:
         return PoolStatus(
             size=self._options.direct_pool_size,
             in_use=self._open - len(self._idle),
-            waiting=len(self._waiters),
+            waiting=len(self._waiters) + len(self._first),
         )
 
     async def close(self) -> None:
@@ -143,19 +148,19 @@ class DirectPool:
             self._drop(connection)
         return None
 
-    async def _acquire(self) -> DirectConnection:
+    async def _acquire(self, line: deque[_Waiter]) -> DirectConnection:
         if self._open < self._options.direct_pool_size:
             self._open += 1
             return await self._connect()
         loop = asyncio.get_running_loop()
         waiter: _Waiter = loop.create_future()
-        self._waiters.append(waiter)
+        line.append(waiter)
         # a third of the cost of asyncio.timeout, and under load every read comes along here
         limit = loop.call_later(self._options.acquire_timeout, _give_up, waiter)
         try:
             connection = await waiter
         except BaseException:
-            self._leave(waiter)
+            self._leave(line, waiter)
             raise
         finally:
             limit.cancel()
@@ -179,17 +184,17 @@ class DirectPool:
             self._open -= 1
 
     def _next_in_line(self) -> _Waiter | None:
-        while self._waiters:
-            waiter = self._waiters.popleft()
+        while self._first or self._waiters:
+            waiter = (self._first or self._waiters).popleft()
             if not waiter.done():
                 return waiter
         return None
 
-    def _leave(self, waiter: _Waiter) -> None:
+    def _leave(self, line: deque[_Waiter], waiter: _Waiter) -> None:
         """Leaves the line; what was handed over in the last moment goes to the next."""
         if not waiter.done() or waiter.cancelled() or waiter.exception() is not None:
-            if waiter in self._waiters:
-                self._waiters.remove(waiter)
+            if waiter in line:
+                line.remove(waiter)
         elif (connection := waiter.result()) is not None:
             self.give_back(connection)
         else:

@@ -82,7 +82,7 @@ class Transmission:
         refuse_if_abandoned()
         await self._wait_for_turn()
         try:
-            connection = await self.direct.acquire()
+            connection = await self.direct.acquire(is_first=True)
         except BaseException:
             self.database.insert_turns.release()
             raise

@@ -14,6 +14,7 @@ import structlog
 import uvicorn
 
 from kingpost.observability import configure_logging
+from kingpost.server.accepting import Acceptor
 from kingpost.server.configuration import ServerConfig
 from kingpost.server.descriptors import raise_descriptor_limit
 from kingpost.server.garbage import calm_garbage_collector
@@ -61,6 +62,7 @@ class Server(uvicorn.Server):
         self.ops_port: int | None = None
         self.leaving = False
         self._listeners: list[socket.socket] = []
+        self._acceptor: Acceptor | None = None
 
     def bind(self) -> list[socket.socket]:
         """Opens the ports.
@@ -100,6 +102,9 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Starts the lifespan and accepts requests."""
         await super().startup(sockets)
+        self._acceptor = Acceptor(self._protocol)
+        for listener in self._listeners:
+            self._acceptor.watch(listener)
         calm_garbage_collector()
         _log.info("serving", host=self.settings.host, port=self.port, ops_port=self.ops_port)
         if self.on_ready is not None:
@@ -181,6 +186,8 @@ class Server(uvicorn.Server):
         )
 
     def _close_listeners(self) -> None:
+        if self._acceptor is not None:
+            self._acceptor.close()
         for server in self.servers:
             server.close()
         for listener in self._listeners:

@@ -18,10 +18,10 @@ from kingpost.server.state import State
 # Clients that are refused together should not come back together.
 RETRY_SECONDS = (1, 2, 3)
 # So many refusals a second cost about 5 % of a core. What comes beyond waits unread.
-PER_SECOND = 2000
+PER_SECOND = 1000
 BURST_SECONDS = 0.05
-# Shorter than the shortest Retry-After: who waits as long as told does not notice.
-UNREAD_SECONDS = 0.5
+# The shortest Retry-After: who waits as long as told does not notice.
+UNREAD_SECONDS = 1.0
 TICK_SECONDS = 0.02
 _TELL_SECONDS = 1.0
 _ID = "~"  # is in no request id and nowhere else in the answer
@@ -157,7 +157,8 @@ class Shedding:
             loop.call_later(TICK_SECONDS, self._release, loop)
 
     def _release(self, loop: asyncio.AbstractEventLoop) -> None:
-        now, room = loop.time(), self.lists_from - self.working
+        # What has waited may not fill the process again: what comes now would be refused for it.
+        now, room = loop.time(), self.most // 2 - self.working
         while self._held and (room > 0 or self._held[0][0] <= now):
             self._held.popleft()[1].resume_reading()
             room -= 1

@@ -82,6 +82,30 @@ async def test_reads_go_on_while_inserts_wait_for_a_lock(
     assert library.direct_status().in_use == 0
 
 
+async def test_an_insert_whose_turn_has_come_does_not_wait_behind_all_reads(
+    open_library: Open, library_url: str
+) -> None:
+    library = open_library(library_url, direct_pool_size=1, acquire_timeout=60)
+    assert library.direct is not None
+    held = await library.direct.acquire()
+    served: list[str] = []
+
+    async def read() -> None:
+        await emails(library)
+        served.append("read")
+
+    async def insert() -> None:
+        await library.unit_of_work().insert(Author(email=ADA), show=AUTHOR)
+        served.append("insert")
+
+    tasks = [asyncio.create_task(read()) for _ in range(3)] + [asyncio.create_task(insert())]
+    await until(lambda: library.direct_status().waiting == 4)
+    library.direct.give_back(held)
+    await asyncio.gather(*tasks)
+
+    assert served == ["insert", "read", "read", "read"]
+
+
 async def test_nobody_holds_a_connection_of_each_kind(small: Database, sql: Sql) -> None:
     async def use(tx: Transaction) -> None:
         await change(tx)

@@ -40,13 +40,13 @@ class Crowd:
         # Its content is still to come, so it is not among those that are worked on.
         head = UPLOAD.replace(b"/echo", b"/release/" + self._name)
         self._release = service.connect().send(head)
-        service.wait_for(lambda: in_flight(service) == 1)
+        wait_until_in_flight(service, 1)
 
     def grow(self, size: int) -> None:
         while len(self._waiting) < size:
             waiting = self._service.connect().send(GET % (b"/wait/" + self._name))
             self._waiting.append(waiting)
-        self._service.wait_for(lambda: in_flight(self._service) == size + 1)
+        wait_until_in_flight(self._service, size + 1)
 
     def go(self) -> list[int]:
         assert self._release.send(b"now").answer().status == 200
@@ -55,11 +55,11 @@ class Crowd:
 
 @pytest.fixture
 def crowd(service: Service, request: pytest.FixtureRequest) -> Iterator[Crowd]:
-    service.wait_for(lambda: in_flight(service) == 0)
+    wait_until_in_flight(service, 0)
     made = Crowd(service, request.node.name)
     yield made
     assert set(made.go()) <= {200}
-    service.wait_for(lambda: in_flight(service) == 0)
+    wait_until_in_flight(service, 0)
 
 
 def metric(service: Service, name: str) -> float:
@@ -68,9 +68,9 @@ def metric(service: Service, name: str) -> float:
     return float(found[1])
 
 
-def in_flight(service: Service) -> int:
-    """Requests that are served beside the one that asks."""
-    return int(metric(service, "http_server_requests_in_flight")) - 1
+def wait_until_in_flight(service: Service, count: int) -> None:
+    """Waits until so many requests are served, beside the one that asks."""
+    service.wait_for(lambda: metric(service, "http_server_requests_in_flight") == count + 1)
 
 
 def shed(service: Service) -> float:
@@ -156,8 +156,10 @@ def test_many_that_wait_on_one_connection_are_each_refused(service: Service, cro
 
 def test_uploads_that_wait_for_their_client_take_no_place(service: Service, crowd: Crowd) -> None:
     del crowd  # which is one of them
-    uploads = [service.connect().send(UPLOAD) for _ in range(3 * MOST)]
-    service.wait_for(lambda: in_flight(service) == 3 * MOST + 1)
+    uploads: list[Connection] = []
+    while len(uploads) < 3 * MOST:  # each is worked on until it asks for its content
+        uploads += [service.connect().send(UPLOAD) for _ in range(MOST // 2)]
+        wait_until_in_flight(service, len(uploads) + 1)
 
     assert service.talk(GET % b"/list").status == 200
     assert [upload.send(b"abc").answer().body for upload in uploads] == [b"3"] * len(uploads)
