@@ -120,6 +120,7 @@ async def test_the_row_is_visible_as_soon_as_a_slow_commit_is_answered(
     assert (await http.get(created.headers["location"])).json() == created.json()
 
 
+@pytest.mark.parametrize("is_keyed", [False, True], ids=["", "with a key"])
 @pytest.mark.parametrize("state", ["40001", "40P01"])
 async def test_a_conflict_of_writers_at_commit_costs_only_another_run_and_is_counted(
     server: ServerProcess,
@@ -128,13 +129,15 @@ async def test_a_conflict_of_writers_at_commit_costs_only_another_run_and_is_cou
     at_commit: Callable[[str], None],
     new_post: dict[str, Any],
     state: str,
+    is_keyed: bool,
 ) -> None:
+    headers = {"Idempotency-Key": new_post["author_id"]} if is_keyed else {}
     name = f'database_transaction_retries_total{{sqlstate="{state}"}}'
     before = await metric(server, http, name)
     await sql("CREATE SEQUENCE tries")  # a rollback does not take its numbers back
     at_commit(f"IF nextval('tries') < 3 THEN RAISE 'no' USING ERRCODE = '{state}'; END IF;")
 
-    created = await http.post("/api/v1/posts", json=new_post)
+    created = await http.post("/api/v1/posts", json=new_post, headers=headers)
 
     assert created.status_code == 201, created.text
     assert [post["id"] for post in await posts_of(http, new_post)] == [created.json()["id"]]

@@ -24,7 +24,7 @@ def lines_of(server: ServerProcess) -> list[dict[str, Any]]:
 
 
 def test_every_line_is_a_json_object_and_knows_its_request(start_server: Any) -> None:
-    server = start_server(**PRODUCTION, APP_SLOW_STATEMENT=0)
+    server = start_server(**PRODUCTION, APP_SLOW_STATEMENT=0, APP_POOL_SIZE=500)
     email = f"{uuid4().hex}@example.org"
     with httpx.Client(base_url=server.url, headers=server.headers, trust_env=False) as http:
         made = http.post("/api/v1/users", json={"email": email}, headers={"X-Request-Id": "made"})
@@ -45,6 +45,9 @@ def test_every_line_is_a_json_object_and_knows_its_request(start_server: Any) ->
     assert (access["status"], access["statements"]) == (200, 1)
     assert access["duration_ms"] > 0
     assert access["actor"] == f"key:{key['id']}"
+
+    [warned] = [line for line in lines if line["logger"] == "kingpost.cli.serve"]
+    assert (warned["wanted"], warned["given"]) == (509, 197)
 
     slow = [line for line in lines if line["logger"] == "kingpost.database.slow"]
     inserted = [line for line in slow if "INSERT INTO users" in line["event"]]

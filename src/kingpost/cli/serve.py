@@ -1,17 +1,33 @@
 """`kingpost serve`: the way to run in production. It changes nothing, it only checks and serves."""
 
 import asyncio
-from collections.abc import Set
+from collections.abc import Awaitable, Callable, Set
+from typing import TypeVar
 
+import structlog
+from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from kingpost.cli import serving
 from kingpost.cli.invocation import CommandError, Invocation, Subcommands
 from kingpost.migrations import revisions
 from kingpost.migrations.engine import migration_engine, unreachable
+from kingpost.observability import configure_logging
 from kingpost.project import Project
 from kingpost.server.workers import take
-from kingpost.settings import SettingsError
+from kingpost.settings import ServiceSettings, SettingsError
+
+R = TypeVar("R")
+
+# `reserved_connections` is there from PostgreSQL 16 on.
+_FREE_CONNECTIONS = text(
+    "SELECT current_setting('max_connections')::int"
+    " - current_setting('superuser_reserved_connections')::int"
+    " - coalesce(current_setting('reserved_connections', true), '0')::int"
+)
+
+_log = structlog.get_logger("kingpost.cli.serve")
 
 
 def add_commands(commands: Subcommands) -> None:
@@ -27,7 +43,10 @@ def run(invocation: Invocation) -> int:
         raise SettingsError([f"{invocation.project.env_prefix}DATABASE_URL: needed by `serve`"])
     project, taken = invocation.project, take(settings.handover)
     sockets = serving.listen(settings, project.env_prefix, taken)
-    check_revision(project, settings.database_url.get_secret_value())
+    url = settings.database_url.get_secret_value()
+    check_revision(project, url)
+    if settings.database_pooler == "none":  # a pooler has a limit of its own
+        warn_about_connections(settings, free_connections(project, url))
     if settings.workers > 1 or settings.handover is not None:
         return serving.serve_supervised(project, settings, sockets, taken)
     return serving.serve(project, settings, sockets)
@@ -82,19 +101,58 @@ def current_revisions(project: Project, url: str) -> set[str]:
     Raises:
         CommandError: the database cannot be reached.
     """
+    return asyncio.run(_with_engine(project, url, revisions.current))
+
+
+async def _with_engine(project: Project, url: str, ask: Callable[[AsyncEngine], Awaitable[R]]) -> R:
+    engine = migration_engine(url)
     try:
-        return asyncio.run(_ask(url))
+        return await ask(engine)
     except (OSError, DBAPIError) as error:
         told = unreachable(error, f"{project.env_prefix}DATABASE_URL")
         raise CommandError(told) from error
-
-
-async def _ask(url: str) -> set[str]:
-    engine = migration_engine(url)
-    try:
-        return await revisions.current(engine)
     finally:
         await engine.dispose()
+
+
+async def _count_connections(engine: AsyncEngine) -> int:
+    async with engine.connect() as connection:
+        return int((await connection.execute(_FREE_CONNECTIONS)).scalar_one())
+
+
+def free_connections(project: Project, url: str) -> int:
+    """How many connections PostgreSQL gives to ordinary users (its chapter 19.3).
+
+    Args:
+        project: the service.
+        url: its database.
+
+    Raises:
+        CommandError: the database cannot be reached.
+    """
+    return asyncio.run(_with_engine(project, url, _count_connections))
+
+
+def warn_about_connections(settings: ServiceSettings, free: int) -> None:
+    """Says that the pools may want more connections than there are, which becomes 503s.
+
+    Args:
+        settings: workers and pools.
+        free: what PostgreSQL gives.
+    """
+    each = settings.pool_size + settings.direct_pool_size + 1  # which /readyz has for itself
+    wanted = settings.workers * each
+    if wanted <= free:
+        return
+    configure_logging(settings.log_level, json=settings.environment == "production")
+    _log.warning(
+        "more database connections than PostgreSQL gives",
+        workers=settings.workers,
+        connections_of_each=each,
+        wanted=wanted,
+        given=free,
+        cure="smaller pools, fewer workers, or a larger max_connections",
+    )
 
 
 def _names(found: Set[str]) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from kingpost import problems
-from kingpost.http.preconditions import declare_preconditions
+from kingpost.http.preconditions import declare_preconditions, declare_validators
 from kingpost.idempotency.problems import (
     IdempotencyInFlight,
     IdempotencyKeyInvalid,
@@ -67,6 +67,7 @@ _HEADER_TEXTS = {
 }
 _OPTIONAL_HEADERS = {
     "Location": "The path of what was made, if it is one thing (RFC 9110 section 10.2.2).",
+    "ETag": "The version of the resource, for If-None-Match and If-Match (RFC 9110 section 8.8.3).",
     "Link": "The pages after and before this one, `next` and `prev` (RFC 8288), if there are any.",
 }
 _LIMIT_HEADERS = {
@@ -139,6 +140,7 @@ def tell_the_truth(app: FastAPI, *, is_limited: bool = False) -> None:
                 if is_limited and operation.get("security"):
                     _declare_limits(operation["responses"])
                 declare_preconditions(operation, preconditions)
+                declare_validators(operation, {"$ref": "#/components/headers/ETag"})
                 for parameter in operation.get("parameters", ()):
                     parameter["schema"] = _without_null(parameter["schema"])
         return document

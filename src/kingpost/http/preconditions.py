@@ -15,6 +15,7 @@ _TAG = r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"'
 _LIST = re.compile(rf"[ \t,]*{_TAG}(?:[ \t]*,[ \t,]*{_TAG})*[ \t,]*")
 _TAGS = re.compile(_TAG)
 _ANY = "*"
+_OK, _NOT_MODIFIED = 200, 304
 _SHOWN_TAG = r'(?:W/)?"[!#-~]*"'
 _SHOWN = (
     rf"^(?:\*|{_SHOWN_TAG}(?:, ?{_SHOWN_TAG})*)$"  # shown, not checked: what else is read is 400
@@ -120,6 +121,29 @@ def declare_preconditions(operation: dict[str, Any], problems: Mapping[str, Any]
         if parameter["name"] == "If-Match":
             parameter["required"] = True
             operation["responses"].update(problems)
+
+
+def declare_validators(operation: dict[str, Any], etag: Mapping[str, Any]) -> None:
+    """Says in the OpenAPI document how a client finds out that its copy is the current one.
+
+    Args:
+        operation: of the document; changed if it can answer 304.
+        etag: the header that 200 and 304 have.
+    """
+    responses = operation["responses"]
+    if str(_NOT_MODIFIED) not in responses:
+        return
+    for status in (_OK, _NOT_MODIFIED):
+        responses[str(status)].setdefault("headers", {})["ETag"] = etag
+    operation.setdefault("parameters", []).append(
+        {
+            "name": "If-None-Match",
+            "in": "header",
+            "required": False,
+            "description": "The ETag of your copy: 304 without a body if nothing has changed.",
+            "schema": {"type": "string"},
+        }
+    )
 
 
 def _lines(headers: Headers, name: bytes) -> list[str]:

@@ -7,7 +7,7 @@ at), then the query, then 413, 415 and 400 for the body, then 422 by FastAPI's o
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, get_args, get_origin
 
 from fastapi._compat import ModelField, Undefined
 from fastapi.dependencies.models import Dependant
@@ -22,6 +22,7 @@ from kingpost.http.body import JsonRequest, read_json
 from kingpost.http.idempotent import HEADER as IDEMPOTENCY_KEY
 from kingpost.http.idempotent import Idempotent, answer_once, idempotent_mark, key_of
 from kingpost.http.openapi import standard_responses
+from kingpost.http.pages import PageRead
 from kingpost.http.planned import Handler, Plan, PlannedRoute
 from kingpost.http.planned.answers import shows_documents, with_etag
 from kingpost.http.query import read_query
@@ -34,6 +35,7 @@ from kingpost.projection import Document
 from kingpost.projection.document import written
 
 _NO_CONTENT = 204
+_NOT_MODIFIED = 304
 _HEADER = b"authorization"
 
 Answer = Callable[[Request, dict[str, str]], Awaitable[Response]]
@@ -80,6 +82,8 @@ class Route(PlannedRoute):
             for status, response in self.responses.items()
             if checks.idempotent is None or str(status) != str(Conflict.status)  # is among them
         }
+        if "GET" in (self.methods or ()) and _shows_a_resource(self.response_model):
+            self.responses.setdefault(_NOT_MODIFIED, {"description": "Your copy is current."})
 
     def checks(self, dependant: Dependant) -> RouteChecks:
         """What is checked before this route is served.
@@ -187,6 +191,14 @@ async def _authorize(request: Request, scopes: tuple[str, ...] | None) -> None:
         limits = await runtime.limiter.admit(principal.actor)
         if context is not None:
             context.limits = limits
+
+
+def _shows_a_resource(annotation: Any) -> bool:
+    """Whether a route answers with one document, which may have an ETag; a page has none."""
+    parts = get_args(annotation)
+    if shows_documents(annotation) and get_origin(annotation) is not Document:
+        return any(map(_shows_a_resource, parts))
+    return bool(parts) and shows_documents(annotation) and not issubclass(parts[0], PageRead)
 
 
 def _query_names(dependant: Dependant) -> frozenset[str]:

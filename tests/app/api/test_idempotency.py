@@ -73,6 +73,17 @@ async def test_every_post_is_replayed(post, database_url):
     assert count(database_url, "posts") == 3
 
 
+async def test_the_largest_batch_is_replayed_whole(post, database_url):
+    user = (await post("/users", "u", ADA)).json()
+    new = {"title": "On engines", "content": "é" * 2000, "author_id": user["id"]}
+
+    first, again = [await post("/posts:batch", "b", {"items": [new] * 500}) for _ in "12"]
+
+    assert len(first.json()["items"]) == 500
+    assert_is_replay(first, again)
+    assert count(database_url, "posts") == audit_rows(database_url, "posts") == 500
+
+
 async def test_a_key_that_was_used_for_something_else_is_refused(post, database_url):
     await post("/users", "k", ADA)
 
