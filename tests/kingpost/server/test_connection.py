@@ -150,6 +150,31 @@ def reads_at_its_turn(first: asyncio.Event) -> Any:
     return app
 
 
+async def test_content_is_not_late_while_the_application_does_something_else(connection):
+    reads, goes_on = asyncio.Event(), asyncio.Event()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        reads.set()
+        await goes_on.wait()
+        assert (await receive())["body"] == b"bc"
+        await answer(scope, receive, send)
+
+    connection.app = app
+    connection.data_received(HEAD + b"Content-Length: 3\r\n\r\n")
+    await until(lambda: connection.cycle.receives)
+    connection.data_received(b"a")
+    await reads.wait()
+    connection.patience.content._over()
+    assert connection.cycle.keep_alive
+    assert connection.patience.turn() is None
+
+    connection.data_received(b"bc")
+    goes_on.set()
+    await answered(connection, 1)
+    connection.connection_lost(None)
+
+
 async def test_content_that_arrives_with_its_head_starts_no_timer(connection, monkeypatch):
     started = []
     monkeypatch.setattr(Countdown, "start", started.append)

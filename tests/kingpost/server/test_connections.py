@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from structlog.testing import capture_logs
+from tests.kingpost.server.clock import Loop
 from tests.kingpost.server.conftest import PATIENCE, Connection, Service
 from tests.kingpost.server.test_slow_clients import connected
 
-from kingpost.server.connections import OPERATIONS
+from kingpost.problems import Problem
+from kingpost.server.connections import OPERATIONS, REFUSED, Connections
 from kingpost.server.descriptors import raise_descriptor_limit, shortage
 from kingpost.settings import ServiceSettings
 
@@ -145,6 +147,35 @@ def test_the_operations_port_counts_apart(service, open_some):
     assert all(connection.send(GET).answer().status == 200 for connection in users)
     for probe in probes:
         probe.close()
+
+
+class Busy:
+    """A connection as far as `Connections` looks at one, which is being answered."""
+
+    def __init__(self, loop: Loop) -> None:
+        self.loop = loop
+        self.refused = self.aborted = False
+        self.transport = self.refusal = self.patience = self
+
+    def turn(self) -> None:
+        return None
+
+    def refuse(self, _problem: Problem, *, quietly: bool) -> None:
+        self.refused = quietly
+
+    def abort(self) -> None:
+        self.aborted = True
+
+
+def test_few_refused_connections_are_kept_for_their_answer():
+    connections, loop = Connections(1), Loop()
+    first, *others = (Busy(loop) for _ in range(REFUSED + 3))
+    for connection in (first, *others):
+        connections.admit(connection)
+
+    assert (first.refused, first.aborted) == (False, False)
+    assert all(other.refused for other in others)
+    assert [other.aborted for other in others] == [True] * 2 + [False] * REFUSED
 
 
 def test_a_limit_that_needs_more_files_than_there_may_be_says_what_to_set():

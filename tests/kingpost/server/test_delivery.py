@@ -6,6 +6,7 @@ import pytest
 from tests.kingpost.server.clock import Loop
 
 from kingpost.server.delivery import LEAST_BYTES, Delivery
+from kingpost.server.lingering import LingeringTransport
 
 SECONDS = 20
 
@@ -26,6 +27,12 @@ class Transport:
 
     def is_closing(self):
         return self.closing
+
+    def close(self):
+        self.closing = True
+
+    def write(self, data):
+        raise NotImplementedError
 
     def abort(self):
         self.aborted = True
@@ -104,6 +111,16 @@ async def test_at_the_end_of_a_connection_the_last_bytes_are_watched_too(begin):
     loop, transport, delivery = begin(100)
     transport.closing = True
     delivery.end()
+    loop.move(SECONDS)
+
+    assert transport.aborted
+
+
+async def test_what_is_left_at_a_close_is_watched(begin):
+    loop, transport, delivery = begin(100)
+    delivery.forget()
+    LingeringTransport(transport, lambda: False, delivery).close()
+    assert delivery.since is not None
     loop.move(SECONDS)
 
     assert transport.aborted

@@ -69,7 +69,7 @@ def test_a_client_that_waits_for_100_continue_and_sends_nothing_is_408(service):
     assert connection.answer().problem == "request-timeout"
 
 
-def test_content_that_nobody_waits_for_is_not_what_is_late(service):
+def test_content_that_was_never_waited_for_is_not_what_is_late(service):
     unread = b"GET /wait/unread HTTP/1.1\r\n" + HOST + b"Content-Length: 9\r\n\r\n"
 
     assert service.talk(unread).problem == "deadline-exceeded"
@@ -91,22 +91,30 @@ def test_a_request_after_a_slow_one_has_its_own_time(service):
         assert connection.send(b"b").answer().body == b"2"
 
 
+@pytest.fixture
+def alone(service: Service) -> Service:
+    """The service, once all that the tests before this one have opened is gone."""
+    for connection in service.connections:
+        connection.close()
+    service.wait_for(lambda: connected(service) == 0)
+    return service
+
+
 @pytest.mark.parametrize("more", [b"", b"Connection: close\r\n"], ids=["kept", "closing"])
-def test_a_client_that_does_not_read_is_cut_off(service, more):
-    before = connected(service)
-    client = reads_nothing(service, b"GET /large HTTP/1.1\r\n" + HOST + more + b"\r\n")
-    service.wait_for(lambda: connected(service) == before + 1)
+def test_a_client_that_does_not_read_is_cut_off(alone, more):
+    client = reads_nothing(alone, b"GET /large HTTP/1.1\r\n" + HOST + more + b"\r\n")
+    alone.wait_for(lambda: connected(alone) == 1)
 
-    service.wait_for(lambda: connected(service) == before)
+    alone.wait_for(lambda: connected(alone) == 0)
     client.close()
-    assert service.get("/hello").status_code == 200
+    assert alone.get("/hello").status_code == 200
 
 
-def test_a_client_that_asks_on_and_on_without_reading_is_cut_off(service):
-    before = connected(service)
-    client = reads_nothing(service, b"GET /large HTTP/1.1\r\n" + HOST + b"\r\n", times=50)
+def test_a_client_that_asks_on_and_on_without_reading_is_cut_off(alone):
+    client = reads_nothing(alone, b"GET /large HTTP/1.1\r\n" + HOST + b"\r\n", times=50)
+    alone.wait_for(lambda: connected(alone) == 1)
 
-    service.wait_for(lambda: connected(service) == before)
+    alone.wait_for(lambda: connected(alone) == 0)
     client.close()
 
 
