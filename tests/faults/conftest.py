@@ -1,6 +1,6 @@
 """The short form gives each test one driver, in turn; the long one both, and makes a table."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from kingpost.testing.databases import Databases
 HERE = Path(__file__).parent
 PAGE = HERE.parents[1] / "docs/reliability.md"
 ROWS = pytest.StashKey[list[Row]]()
+FAILED = pytest.StashKey[bool]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -49,6 +50,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             skipped.append(item)
     config.hook.pytest_deselected(items=skipped)
     items[:] = [item for item in items if item not in skipped]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.failed:
+        item.stash[FAILED] = True
+    return report
 
 
 def pytest_terminal_summary(
@@ -102,15 +113,27 @@ def stage(
     stage_settings: Mapping[str, str],
     stage_environ: Mapping[str, str],
 ) -> Iterator[Scene]:
-    """The service on a server that may be hurt; each run goes into the table."""
+    """The service on a server that may be hurt; each run goes into the table.
+
+    It lives from test to test, unless one fails: what heals has healed for the next one too.
+    """
+    key = (driver, *stage_settings.items(), *stage_environ.items())
 
     def judged(run: Run) -> None:
         fault = _sentence(request.node.name, driver)
         request.config.stash[ROWS].append(row_of(fault, driver, run))
 
-    with scene(project, own_postgres, driver, tmp_path, stage_settings, stage_environ) as made:
-        made.judged = judged
-        yield made
+    if own_postgres.pid() is None:
+        own_postgres.start()
+    made = own_postgres.guests.take(
+        key,
+        lambda: scene(project, own_postgres, driver, tmp_path, stage_settings, stage_environ),
+    )
+    made.judged = judged
+    yield made
+    made.proxy.calm()
+    if request.node.stash.get(FAILED, False):
+        own_postgres.guests.drop(key)
 
 
 @pytest.fixture

@@ -50,7 +50,7 @@ async def test_a_killed_postmaster_loses_nothing(stage: Scene) -> None:
     async with loaded(stage) as run:
         began = time.monotonic()
         await asyncio.to_thread(stage.postgres.kill)
-        await asyncio.sleep(3)  # how long the fault lasts
+        await asyncio.sleep(1)  # how long the fault lasts
         await restart(stage, run, began)
 
 

@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from uuid import uuid4
 
 import httpx
 from tests.faults.checkers import (
@@ -20,6 +21,14 @@ from tests.faults.reading import POSTS
 from tests.kingpost.support import Outside, until
 
 WRITERS = 3
+UNLIKE = """
+    SELECT id FROM (SELECT * FROM posts WHERE author_id::text = :author) p FULL JOIN (
+        SELECT entity_id, count(*) AS n FROM audit WHERE entity_id IN (
+            SELECT entity_id FROM audit
+            WHERE entity = 'posts' AND changes->>'author_id' = :author)
+        GROUP BY entity_id) a ON a.entity_id = p.id::text
+    WHERE a.n IS DISTINCT FROM p.version
+"""
 
 
 @asynccontextmanager
@@ -29,7 +38,7 @@ async def working(fleet: Fleet) -> AsyncIterator[None]:
     async with httpx.AsyncClient(trust_env=False, timeout=30) as http:
         clients = [Client(fleet, number, http) for number in range(2 * WRITERS + 1)]
         user = await clients[0].until_answered(
-            "POST", "/api/v1/users", json={"email": "a@b.example"}
+            "POST", "/api/v1/users", json={"email": f"{uuid4()}@example.org"}
         )
         author = user.json()["id"]
         post = await clients[0].until_answered("POST", POSTS, json=body("0", "", author))
@@ -45,7 +54,7 @@ async def working(fleet: Fleet) -> AsyncIterator[None]:
             finally:
                 done.set()
         await read(clients[-1], edits, edited)
-    await judge(fleet, history, edits)
+    await judge(fleet, author, history, edits)
 
 
 def body(title: str, content: str, author: str) -> dict[str, str]:
@@ -119,14 +128,11 @@ def version_of(answer: httpx.Response) -> int:
     return int(found[1])
 
 
-async def judge(fleet: Fleet, history: History, edits: History) -> None:
+async def judge(fleet: Fleet, author: str, history: History, edits: History) -> None:
     async with Outside(fleet.servers[0].database_url) as sql:
-        titles = [row[0] for row in await sql("SELECT title FROM posts WHERE title LIKE '%-%'")]
-        unlike = await sql(
-            "SELECT p.id FROM posts p FULL JOIN (SELECT entity_id, count(*) AS n FROM audit"
-            " WHERE entity = 'posts' GROUP BY entity_id) a ON a.entity_id = p.id::text"
-            " WHERE a.n IS DISTINCT FROM p.version"
-        )
+        mine = "SELECT title FROM posts WHERE author_id::text = :author AND title LIKE '%-%'"
+        titles = [row[0] for row in await sql(mine, author=author)]
+        unlike = await sql(UNLIKE, author=author)
     with history.operation(9, "read") as last:
         last.result, last.outcome = titles, "ok"
     assert unlike == []  # a row of the audit for each version, and none more

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from typing import Any, Literal
+from uuid import uuid4
 
 Outcome = Literal["ok", "fail", "info"]
 """ok: done. fail: surely not done. info: nobody knows."""
@@ -112,6 +113,7 @@ class Run:
     """One fault under load, with everything that is needed to judge it.
 
     Attributes:
+        name: begins the tokens of this run, as others use the same tables.
         outages: when the database could not be used at all, from and until.
         doubtful: when readiness is not judged, since the fault hits at random.
         healed: when the fault was over.
@@ -119,6 +121,7 @@ class Run:
     """
 
     limits: Limits
+    name: str = field(default_factory=lambda: uuid4().hex[:8])
     operations: list[Operation] = field(default_factory=list)
     probes: list[Probe] = field(default_factory=list)
     found: Found = field(default_factory=lambda: Found({"users": {}, "posts": {}}, []))

@@ -115,7 +115,7 @@ class Client:
             row.version = one.version
 
     def _new(self, kind: str, table: str, row: _Row | None = None) -> Operation:
-        token = f"c{self.number}n{next(self._count)}"
+        token = f"{self.run.name}c{self.number}n{next(self._count)}"
         return Operation(self.number, kind, table, token, 0.0, id=row.id if row else None)
 
     def _again(self, one: Operation) -> Operation:

@@ -98,6 +98,12 @@ class NetworkProxy:
         """
         self.lose, self.every = what, every
 
+    def calm(self) -> None:
+        """Forwards everything at once again."""
+        self.lose_commits(None)
+        self.delay = 0.0
+        self.thaw()
+
     def hits(self) -> bool:
         """Counts a commit, and tells whether it is one to lose."""
         return self.lose is not None and next(self._commits) % self.every == 0

@@ -79,14 +79,12 @@ def scene(
 
     Args:
         project: what is served.
-        postgres: the server, which is started if it is down.
+        postgres: the server, which runs.
         driver: of the service.
         folder: for what the processes write.
         settings: of the service, beside those of `SHORT`.
         environ: further environment variables of its process.
     """
-    if postgres.pid() is None:
-        postgres.start()
     database = _database(project, postgres)
     settings = SHORT | settings
     key = key_for(project, settings, postgres.url(database, driver))
@@ -105,7 +103,7 @@ def scene(
             services.callback(service.close)
             return service
 
-        services.callback(proxy.thaw)
+        services.callback(proxy.calm)
         yield Scene(postgres, database, proxy, start(environ).wait_until_ready(), start)
 
 

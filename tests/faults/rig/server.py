@@ -5,10 +5,10 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from sqlalchemy.engine import Row
 from sqlalchemy.exc import DBAPIError
@@ -20,12 +20,37 @@ from kingpost.embedded.process import private_folder, running_pid
 from kingpost.testing.databases import execute
 from kingpost.testing.process import free_port, wait_for
 
+T = TypeVar("T")
 MAJOR = 18
 MAX_CONNECTIONS = 60
 PASSWORD = "canary-password-of-the-database"
 """In every URL, so that a log which shows it is found out; the server trusts loopback."""
 ROLE = "service"
 """An ordinary role, for the service; the rig itself is a superuser."""
+
+
+class Guests:
+    """What lives on a server from one test to the next, and has to end before it."""
+
+    def __init__(self) -> None:
+        self._found: dict[object, tuple[ExitStack, Any]] = {}
+
+    def take(self, key: object, enter: Callable[[], AbstractContextManager[T]]) -> T:
+        """The one with this key, which is made if it is not there."""
+        if key not in self._found:
+            stack = ExitStack()
+            self._found[key] = stack, stack.enter_context(enter())
+        guest: T = self._found[key][1]
+        return guest
+
+    def drop(self, key: object) -> None:
+        """Ends it."""
+        self._found.pop(key)[0].close()
+
+    def close(self) -> None:
+        """Ends all of them."""
+        for key in list(self._found):
+            self.drop(key)
 
 
 class PostgresServer:
@@ -37,6 +62,7 @@ class PostgresServer:
 
     Attributes:
         port: on 127.0.0.1, the same after each start.
+        guests: what lives on it.
     """
 
     def __init__(self, folder: Path, log: Path | None = None) -> None:
@@ -44,6 +70,7 @@ class PostgresServer:
         self.port = free_port()
         self._account = account_for(folder / "data")
         self.log = log or folder / "log"
+        self.guests = Guests()
         self.data = prepare(folder, self._account, major=MAJOR, durable=True)
 
     def url(
@@ -101,7 +128,9 @@ class PostgresServer:
             30,
             lambda: AssertionError("children of the killed postmaster live on"),
         )
-        (self.data / "postmaster.pid").unlink(missing_ok=True)
+        # Until its parent has fetched its exit code, the next one would think that it lives.
+        for left in (self.data / "postmaster.pid", *(self.folder / "sockets").glob(".*.lock")):
+            left.unlink(missing_ok=True)
 
     def kill_backend(self, database: str) -> None:
         """SIGKILL for one backend: the server restarts all the others, and this waits for that."""
@@ -187,4 +216,5 @@ def postgres_server(folder: Path, log: Path | None = None) -> Iterator[PostgresS
         server.start()
         yield server
     finally:
+        server.guests.close()
         server.close()
