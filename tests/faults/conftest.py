@@ -112,6 +112,7 @@ def stage(
     tmp_path: Path,
     stage_settings: Mapping[str, str],
     stage_environ: Mapping[str, str],
+    is_long: bool,
 ) -> Iterator[Scene]:
     """The service on a server that may be hurt; each run goes into the table.
 
@@ -129,7 +130,7 @@ def stage(
         key,
         lambda: scene(project, own_postgres, driver, tmp_path, stage_settings, stage_environ),
     )
-    made.judged = judged
+    made.judged, made.patience = judged, 1.0 if is_long else 3.0
     yield made
     made.proxy.calm()
     if request.node.stash.get(FAILED, False):

@@ -59,10 +59,8 @@ def command_of_a_superuser(project: Project, stage: Scene) -> int:
     ).returncode
 
 
-async def test_no_connection_left_is_503_until_there_is_one(
-    stage: Scene, project: Project, is_long: bool
-) -> None:
-    async with loaded(stage, recovery_seconds=2.0 if is_long else 5.0) as run:
+async def test_no_connection_left_is_503_until_there_is_one(stage: Scene, project: Project) -> None:
+    async with loaded(stage, recovery_seconds=2.0) as run:
         began = time.monotonic()
         async with nothing_left(stage):
             taken = time.monotonic()

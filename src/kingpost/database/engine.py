@@ -4,12 +4,13 @@ from typing import Any
 
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, ExceptionContext
-from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.exc import DisconnectionError, InvalidRequestError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry, PoolProxiedConnection
 from sqlalchemy.util.queue import QueueCommon
 
 from kingpost.database import drivers
+from kingpost.database.failures import ConnectionLost
 from kingpost.database.fair_queue import FairQueue
 from kingpost.database.options import DatabaseOptions, PoolStatus
 from kingpost.problems import Invalid
@@ -24,10 +25,16 @@ class CountingPool(AsyncAdaptedQueuePool):
     waiting = 0
 
     def connect(self) -> PoolProxiedConnection:
-        """Checks out a connection, counted as waiting until there is one."""
+        """Checks out a connection, counted as waiting until there is one.
+
+        Raises:
+            ConnectionLost: even those that were made for it just now are dead.
+        """
         self.waiting += 1
         try:
             return super().connect()
+        except InvalidRequestError as error:  # of SQLAlchemy, when two in a row are dead
+            raise ConnectionLost from error
         finally:
             self.waiting -= 1
 

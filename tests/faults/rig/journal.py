@@ -93,7 +93,8 @@ class Limits:
         answer_seconds: I9, of the 99th percentile of answers.
         hang_seconds: I9, of the slowest one.
         recovery_seconds: I6, from heal to the first success.
-        ready_seconds: I8, how soon /readyz tells the truth.
+        ready_seconds: I8, how soon /readyz tells that the database is down.
+        ready_again_seconds: I8, how soon it tells that all is well again.
         rss_bytes: I7, largest process.
         more_descriptors: I7, beyond those at the beginning.
         sessions: I7, of the service at the end.
@@ -103,6 +104,7 @@ class Limits:
     hang_seconds: float
     recovery_seconds: float = 5.0
     ready_seconds: float = 2.0
+    ready_again_seconds: float = 2.0
     rss_bytes: int = 400_000_000
     more_descriptors: int = 40
     sessions: int = 20

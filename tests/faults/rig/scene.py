@@ -50,6 +50,8 @@ class Scene:
         service: the process.
         start: makes another process, with further environment variables.
         judged: is told of each run that has ended.
+        patience: how many times as long as usual it may take to be well again; a machine that
+            also runs other tests is slow.
     """
 
     postgres: PostgresServer
@@ -58,6 +60,7 @@ class Scene:
     service: ServerProcess
     start: Callable[[Mapping[str, str]], ServerProcess]
     judged: Callable[[Run], None] = lambda _: None
+    patience: float = 1.0
 
     def sql(self, statement: str) -> list[object]:
         """Runs a statement in the service's database, past the proxy."""
@@ -138,6 +141,8 @@ async def loaded(
         AssertionError: an invariant is broken; the message names the operations.
     """
     run = Run(Limits(**{"answer_seconds": 4.0, "hang_seconds": 8.0} | limits))  # type: ignore[arg-type]  # names of Limits
+    run.limits.recovery_seconds *= stage.patience
+    run.limits.ready_again_seconds *= stage.patience
     end = asyncio.Event()
     async with _http(stage) as http, _http(stage) as probing, asyncio.TaskGroup() as group:
         workers = [Client(n, http, run) for n in range(clients)]
@@ -170,7 +175,7 @@ def _fresh(run: Run) -> int:
 def _ready_or_late(run: Run) -> bool:
     """Ready again, or so late that the verifier has seen that it was not."""
     ready = [one for one in run.probes if one.path == "/readyz" and one.at >= run.healed]
-    late = run.healed + run.limits.ready_seconds
+    late = run.healed + run.limits.ready_again_seconds
     return any(one.status == 200 for one in ready) or any(one.at > late for one in ready)
 
 

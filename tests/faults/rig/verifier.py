@@ -105,18 +105,18 @@ def nothing_leaks(run: Run) -> Iterator[str]:
 
 def probes_tell_the_truth(run: Run) -> Iterator[str]:
     """I8: /livez is always 200; /readyz is what the database is, within its time."""
-    late = run.limits.ready_seconds
+    late, again = run.limits.ready_seconds, run.limits.ready_again_seconds
     if not run.probes:
         yield "nobody has asked the probes"
     for probe in run.probes:
         if probe.path == "/livez" and probe.status != 200:
             yield f"/livez was {probe.status} at {probe.at:.1f}"
-        if probe.path != "/readyz" or _within(probe.at, run.doubtful, late):
+        if probe.path != "/readyz" or _within(probe.at, run.doubtful, again):
             continue
         down = any(start + late < probe.at and probe.answered < end for start, end in run.outages)
         if down and probe.status == 200:
             yield f"/readyz was 200 at {probe.at:.1f} while the database was down"
-        if probe.status != 200 and not _within(probe.at, run.outages, late):
+        if probe.status != 200 and not _within(probe.at, run.outages, again):
             yield f"/readyz was {probe.status} at {probe.at:.1f} while the database was up"
 
 

@@ -67,6 +67,29 @@ async def test_dead_connections_in_the_pool_cost_the_client_nothing(
     assert counts.retries == []
 
 
+@pytest.mark.parametrize("dying", [1, 3, 1000])
+async def test_connections_that_die_as_soon_as_they_are_made_are_only_unavailable(
+    library: Database, counts: Counts, dying: int
+) -> None:
+    made: list[Any] = []
+
+    def hang_up(connection: Any, _: Any) -> None:
+        made.append(connection)
+        if len(made) <= dying:
+            with socket.socket(fileno=os.dup(_file_number(connection.driver_connection))) as wire:
+                wire.shutdown(socket.SHUT_RDWR)
+
+    event.listen(library.engine.sync_engine, "connect", hang_up)
+    if dying == 1000:
+        with pytest.raises(Unavailable):
+            await create(library, "ada@example.org")
+    else:
+        await create(library, "ada@example.org")
+        assert await library.read(emails) == ["ada@example.org"]
+    assert bool(counts.retries) == (dying > 1)
+    assert library.pool_status().in_use == 0
+
+
 async def test_a_read_that_loses_its_connection_is_run_again(
     library: Database, sql: Sql, counts: Counts
 ) -> None:
