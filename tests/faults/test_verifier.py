@@ -58,6 +58,13 @@ def test_a_run_in_which_everything_held_breaks_nothing() -> None:
     assert broken(kept()) == {}
 
 
+def test_a_single_probe_that_was_not_answered_in_time_breaks_nothing() -> None:
+    run = kept()
+    run.probes += [Probe(20, "/readyz", 503, 21), Probe(22, "/readyz", 200, 22)]
+
+    assert broken(run) == {}
+
+
 def lose_the_row(run: Run) -> None:
     del run.found.rows["posts"]["1"]
 
@@ -145,11 +152,11 @@ def die(run: Run) -> None:
 
 
 def claim_to_be_ready(run: Run) -> None:
-    run.probes.append(Probe(8, "/readyz", 200, 8))
+    run.probes.insert(2, Probe(8, "/readyz", 200, 8))
 
 
 def claim_not_to_be_ready(run: Run) -> None:
-    run.probes.append(Probe(20, "/readyz", 503, 20))
+    run.probes += [Probe(20, "/readyz", 503, 20), Probe(21, "/readyz", 503, 21)]
 
 
 def ask_no_probe(run: Run) -> None:
