@@ -112,7 +112,7 @@ SCHEMA = (
         during int4range NOT NULL,
         CONSTRAINT ex_loans_during EXCLUDE USING gist (during WITH &&)
     )""",
-    """CREATE UNLOGGED TABLE rate_limits (
+    """CREATE UNLOGGED TABLE IF NOT EXISTS rate_limits (
         principal varchar(200) CONSTRAINT pk_rate_limits PRIMARY KEY,
         ends_at timestamptz NOT NULL, used integer NOT NULL, granted integer NOT NULL
     )""",

@@ -1,6 +1,7 @@
 """The tables of a database and what their columns may hold, read from its catalog."""
 
 import json
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sqlalchemy import Connection
@@ -129,6 +130,31 @@ def columns_of(connection: Connection, *oids: int) -> dict[int, tuple[Column, ..
     for row in rows_of(connection, _COLUMNS.format(oids=",".join(map(str, oids)))):
         found[row.attrelid].append(_column(row))
     return {oid: tuple(columns) for oid, columns in found.items()}
+
+
+class Composites(Mapping[int, tuple[Column, ...]]):
+    """The columns of relations whose rows are values, each read when it is asked for first.
+
+    PostgreSQL has such a type for each of its own tables, and hardly anybody uses one.
+
+    Args:
+        connection: to the database.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._known: dict[int, tuple[Column, ...]] = {}
+
+    def __getitem__(self, oid: int) -> tuple[Column, ...]:
+        if oid not in self._known:
+            self._known |= columns_of(self._connection, oid)
+        return self._known[oid]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._known)
+
+    def __len__(self) -> int:
+        return len(self._known)
 
 
 def _column(row: Any) -> Column:

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from kingpost.migrations.rehearsal.candidates import N
-from kingpost.migrations.rehearsal.catalog import columns_of, relations, rows_of, types
+from kingpost.migrations.rehearsal.catalog import Composites, relations, rows_of, types
 from kingpost.migrations.rehearsal.choices import Chooser, null_in_turn
 from kingpost.migrations.rehearsal.partitions import Leaf, leaves
 from kingpost.migrations.rehearsal.references import References, names_of, references, tie
@@ -90,9 +90,8 @@ class _Filling:
         found = relations(self.connection)
         self.tables = tuple(table for table in found if not table.partition)
         self.names = names_of(self.connection, self.tables)
-        known = types(self.connection)
-        rows = columns_of(self.connection, *(t.row for t in known.values() if t.kind == "c"))
-        self.chooser = Chooser(self.connection, Values(known, rows), self.rows)
+        values = Values(types(self.connection), Composites(self.connection))
+        self.chooser = Chooser(self.connection, values, self.rows)
 
     def in_order(self) -> list[Relation]:
         """The empty tables, those referred to first; of a circle, as few as can be too early."""

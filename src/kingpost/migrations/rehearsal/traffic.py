@@ -7,7 +7,7 @@ from typing import Literal
 
 from sqlalchemy import Connection
 
-from kingpost.migrations.rehearsal.catalog import columns_of, relations, types
+from kingpost.migrations.rehearsal.catalog import Composites, relations, types
 from kingpost.migrations.rehearsal.choices import Chooser
 from kingpost.migrations.rehearsal.literals import Literals
 from kingpost.migrations.rehearsal.references import names_of
@@ -87,9 +87,7 @@ def generated(connection: Connection, *, worker: int = 0) -> tuple[TrafficStatem
         The statements.
     """
     tables = [table for table in relations(connection) if not table.partition]
-    known = types(connection)
-    rows = columns_of(connection, *(t.row for t in known.values() if t.kind == "c"))
-    chooser = Chooser(connection, Values(known, rows), 100)
+    chooser = Chooser(connection, Values(types(connection), Composites(connection)), 100)
     literals = Literals(connection, chooser, names_of(connection, tables))
     found = [one for table in tables for one in _of_table(literals, table, worker)]
     found += [_page(view, ()) for view in relations(connection, "v,m") if view.columns]

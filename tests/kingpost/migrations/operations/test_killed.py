@@ -22,6 +22,7 @@ from kingpost.migrations import upgrade
 from kingpost.testing.databases import execute
 
 STATEMENTS = 38
+DRIVERS = ("asyncpg", "psycopg")
 IN_ONE_TRANSACTION = range(30, 37)  # those of the swap: all of them or none
 
 
@@ -32,7 +33,7 @@ def expected(
     """The schema after a run that nobody disturbs, and the statements of it."""
     revisions = _everything(tmp_path_factory.mktemp("expected") / "migrations")
     sent: list[str] = []
-    with database_of(postgres, "undisturbed") as url:
+    with database_of(postgres, f"undisturbed_{os.getpid()}") as url:
         execute(url, *TABLES)
         upgrade(revisions.folder, url, observe=lambda engine: statements_of(engine, sent))
         return dump(postgres, url), sent
@@ -56,27 +57,15 @@ def test_there_is_a_test_for_each_statement(expected: tuple[str, list[str]]) -> 
 def test_killed_before_any_statement_a_rerun_ends_in_the_same_schema(
     tmp_path: Any, postgres: EmbeddedPostgres, expected: tuple[str, list[str]], number: int
 ) -> None:
-    _killed(tmp_path, postgres, f"killed_{os.getpid()}", "asyncpg", number, expected[0])
-
-
-@pytest.mark.parametrize("number", [2, 12, 25])
-def test_the_driver_makes_no_difference_to_that(
-    tmp_path: Any, postgres: EmbeddedPostgres, expected: tuple[str, list[str]], number: int
-) -> None:
-    _killed(tmp_path, postgres, f"killed_{os.getpid()}", "psycopg", number, expected[0])
-
-
-def _killed(
-    folder: Any, server: EmbeddedPostgres, name: str, driver: str, number: int, expected: str
-) -> None:
-    revisions = _everything(folder / "migrations")
-    with database_of(server, name, driver) as url:
+    """Each statement with one driver: which one makes no difference to that."""
+    revisions = _everything(tmp_path / "migrations")
+    with database_of(postgres, f"killed_{os.getpid()}", DRIVERS[number % 2]) as url:
         execute(url, *TABLES)
         assert killed_before(revisions.folder, url, number) == -signal.SIGKILL
 
         upgrade(revisions.folder, url)
 
-        assert dump(server, url) == expected
+        assert dump(postgres, url) == expected[0]
         assert value(url, "SELECT count(*) FROM kingpost_migration_steps") == 0
 
 

@@ -244,7 +244,7 @@ def test_the_tables_of_the_service_and_of_the_library_are_filled(
     made = with_connection(empty_database_url, lambda connection: fill(connection, 50, edges=edges))
 
     assert made.failed == {}
-    assert len(made.tables) == 9
+    assert set(made.tables) >= {"rate_limits", "idempotency_keys", "audit_entries"}
     for table in ("users", "posts", "audit", "keys", "authors", "books", "loans"):
         assert count(empty_database_url, table) == 50
     assert every_constraint_holds(empty_database_url)
