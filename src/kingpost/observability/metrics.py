@@ -70,11 +70,11 @@ class Metrics:
         )
         shed = Counter(
             "http_server_requests_shed",
-            "Requests refused since there were too many: list, other",
+            "Requests refused: list, from three quarters of the limit on; any, at the limit",
             ("kind",),
             registry=self.registry,
         )
-        self._shed = {kind: shed.labels(kind) for kind in ("list", "other")}
+        self._shed = {kind: shed.labels(kind) for kind in ("list", "any")}
         self._requests = Tallies(
             ("http_server_requests", "Requests answered"),
             (
@@ -165,7 +165,7 @@ class Metrics:
         return tally
 
     def count_shed(self, kind: str) -> None:
-        """Counts a request that was refused since there were too many: `list` or `other`."""
+        """Counts a request that was too many: `list`, refused as one, or `any`, at the limit."""
         self._shed[kind].inc()
 
     def observe_statement(self, sqlstate: str | None, seconds: float) -> None:

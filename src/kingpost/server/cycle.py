@@ -77,20 +77,20 @@ class Cycle(RequestResponseCycle):
         self._shedding = protocol.shedding
         self._content_time = protocol.patience.content
 
-    def start(self, loop: asyncio.AbstractEventLoop, app: "ASGI3Application") -> None:
+    def start(self, connection: "GuardedProtocol", app: "ASGI3Application") -> None:
         """Starts serving, in a task that the server knows until it ends; or refuses to.
 
         Args:
-            loop: of the connection.
+            connection: whose turn it is.
             app: the application.
         """
         shedding = self._shedding
         if shedding.working >= shedding.lists_from and shedding.refuses(cast(Scope, self.scope)):
             # Not at once: of many that wait on a connection, each would end inside the next.
-            loop.call_soon(self._refuse)
+            connection.loop.call_soon(self._refuse, connection)
             return
         shedding.working += 1
-        self.task = loop.create_task(self.run_asgi(app))
+        self.task = connection.loop.create_task(self.run_asgi(app))
         self._tasks.add(self.task)
 
     async def run_asgi(self, app: "ASGI3Application") -> None:
@@ -102,11 +102,11 @@ class Cycle(RequestResponseCycle):
             self._tasks.discard(cast("asyncio.Task[None]", self.task))
             self._shedding.working -= 1
 
-    def _refuse(self) -> None:
+    def _refuse(self, connection: "GuardedProtocol") -> None:
         if self.transport.is_closing():
             return
         if self.flow.write_paused:  # asks on and does not read the answers
-            self.transport.abort()
+            self.transport.close()
             return
         if CLOSE in self.default_headers:
             self.keep_alive = False
@@ -116,7 +116,7 @@ class Cycle(RequestResponseCycle):
             self.transport.close()
         self.on_response()
         if self.keep_alive and not self.more_body:
-            self._shedding.hold(self.flow)
+            self._shedding.hold(connection)
 
     def _write_refusal(self) -> None:
         request_id = request_id_from(single(self.scope["headers"], b"x-request-id"))  # type: ignore[arg-type]  # a list, as we made it

@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import httptools
 from uvicorn.config import Config
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
@@ -57,6 +58,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._late_bytes = 0
         self._start = self.url = b""
         self._raised: Problem | None = None
+        self._unread: bytearray | None = None
         self.refusal = Refusal(self)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn: asyncio's own annotation is too wide
@@ -79,6 +81,7 @@ class GuardedProtocol(HttpToolsProtocol):
         if self.is_answering():
             cast(dict[str, Any], self.cycle.scope)["kingpost.disconnected"] = True
         super().connection_lost(exc)
+        self._unread = None
         self.patience.forget()
         if self._room is not None:
             self._room.forget(self)
@@ -98,6 +101,9 @@ class GuardedProtocol(HttpToolsProtocol):
         if self.refusal.is_due():
             return
         self._idle.stop()
+        if self._unread is not None:
+            self._keep(data)
+            return
         heads, in_body = self.heads, self.in_body
         if not self.in_head and not in_body:
             self._start = data[:64]
@@ -109,6 +115,24 @@ class GuardedProtocol(HttpToolsProtocol):
             if self._raw_bytes > self.limits.header_bytes + self.limits.url_bytes:
                 self.refusal.refuse(HeaderTooLarge())
         self.patience.watch_head()
+
+    def leave_unread(self) -> None:
+        """What comes is not looked at until `read_on`."""
+        self._unread = self._unread or bytearray()
+
+    def _keep(self, data: bytes) -> None:
+        # Not to read at all would cost the event loop more than to read what is mostly little.
+        unread = cast(bytearray, self._unread)
+        unread += data
+        if len(unread) > HIGH_WATER_LIMIT:
+            self.flow.pause_reading()
+
+    def read_on(self) -> None:
+        """Looks at what has come meanwhile."""
+        unread, self._unread = self._unread, None
+        if unread and not self.transport.is_closing():
+            self.flow.resume_reading()
+            self.data_received(bytes(unread))
 
     def _feed(self, data: bytes) -> None:
         waiting: list[bytes | memoryview] = [data]
@@ -182,7 +206,7 @@ class GuardedProtocol(HttpToolsProtocol):
             self.flow.pause_reading()
             self.pipeline.appendleft((cycle, self.app))
         else:
-            cycle.start(self.loop, self.app)
+            cycle.start(self, self.app)
 
     def on_body(self, body: bytes) -> None:
         """A piece of the content; little of it is read on after the answer was sent."""
@@ -238,7 +262,7 @@ class GuardedProtocol(HttpToolsProtocol):
         if self.pipeline:
             self.flow.resume_reading()
             cycle, app = self.pipeline.pop()
-            cast(Cycle, cycle).start(self.loop, app)
+            cast(Cycle, cycle).start(self, app)
         elif self.refusal.problem is not None:
             self.refusal.answer()
         else:
@@ -254,7 +278,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def shutdown(self) -> None:
         """The server ends: a connection that has just begun gets a moment to be served."""
-        waiting = self.in_head or self.heads == 0
+        waiting = self.in_head or self.heads == 0 or bool(self._unread)
         if waiting and not self.is_answering() and not self.refusal.answered:
             self.loop.call_later(FRESH_SECONDS, super().shutdown)
             return

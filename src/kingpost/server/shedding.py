@@ -3,17 +3,19 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import structlog
 from starlette.types import Scope
-from uvicorn.protocols.http.flow_control import FlowControl
 
 from kingpost.middleware.answers import RawHeaders
 from kingpost.problems import Busy
 from kingpost.server.operations import PATHS
 from kingpost.server.refusal import refusal_bytes
 from kingpost.server.state import State
+
+if TYPE_CHECKING:
+    from kingpost.server.protocol import GuardedProtocol
 
 # Clients that are refused together should not come back together.
 RETRY_SECONDS = (1, 2, 3)
@@ -61,7 +63,7 @@ class Shedding:
         self._turn = 0
         self._templates: dict[tuple[int, int, bool, bool], bytes] = {}
         self._defaults: RawHeaders = []
-        self._held: deque[tuple[float, FlowControl]] = deque()
+        self._held: deque[tuple[float, GuardedProtocol]] = deque()
         self._next = 0.0
         self._ticking = False
 
@@ -90,10 +92,10 @@ class Shedding:
         """
         if scope["path"] in PATHS:
             return False
-        is_list = self._state.is_list(scope)
-        if not is_list and self.working < self.most:
+        is_full = self.working >= self.most
+        if not is_full and not self._state.is_list(scope):
             return False
-        self._note("list" if is_list else "other", scope["method"])
+        self._note("any" if is_full else "list", scope["method"])
         return True
 
     def _note(self, kind: str, method: str) -> None:
@@ -136,22 +138,22 @@ class Shedding:
             self._templates[length, self._turn, head, closes] = template
         return template.replace((_ID * length).encode(), request_id.encode("ascii"))
 
-    def hold(self, flow: FlowControl) -> None:
+    def hold(self, connection: "GuardedProtocol") -> None:
         """Leaves a connection unread for a moment after a refusal, if there are too many of them.
 
-        What its client sends meanwhile costs nothing. It is read again when its time has come,
-        or sooner when there is room.
+        What its client sends meanwhile costs next to nothing. It is read again when its time has
+        come, or sooner when there is room.
 
         Args:
-            flow: of the connection.
+            connection: that had the refusal.
         """
         loop = asyncio.get_running_loop()
         now = loop.time()
         self._next = min(max(self._next, now) + 1 / PER_SECOND, now + UNREAD_SECONDS)
         if self._next - now <= BURST_SECONDS:
             return
-        flow.pause_reading()
-        self._held.append((self._next, flow))
+        connection.leave_unread()
+        self._held.append((self._next, connection))
         if not self._ticking:
             self._ticking = True
             loop.call_later(TICK_SECONDS, self._release, loop)
@@ -160,7 +162,7 @@ class Shedding:
         # What has waited may not fill the process again: what comes now would be refused for it.
         now, room = loop.time(), self.most // 2 - self.working
         while self._held and (room > 0 or self._held[0][0] <= now):
-            self._held.popleft()[1].resume_reading()
+            self._held.popleft()[1].read_on()
             room -= 1
         self._ticking = bool(self._held)
         if self._ticking:

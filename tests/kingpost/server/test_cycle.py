@@ -219,7 +219,7 @@ async def test_the_server_knows_a_task_until_it_ends():
         await send({"type": "http.response.body"})
 
     seen: list[set[Any]] = []
-    cycle.start(asyncio.get_running_loop(), app)
+    cycle.start(SimpleNamespace(loop=asyncio.get_running_loop()), app)
     task = cycle.task
     await task
 

@@ -9,7 +9,6 @@ from typing import Any, cast
 import pytest
 from tests.kingpost.server.conftest import Connection, Service
 from tests.kingpost.support import until
-from uvicorn.protocols.http.flow_control import FlowControl
 
 from kingpost.server import State, shedding
 from kingpost.server.operations import PATHS
@@ -74,7 +73,7 @@ def wait_until_in_flight(service: Service, count: int) -> None:
 
 
 def shed(service: Service) -> float:
-    kinds = ("list", "other")
+    kinds = ("list", "any")
     return sum(
         metric(service, f'http_server_requests_shed_total{{kind="{kind}"}}') for kind in kinds
     )
@@ -193,41 +192,41 @@ def test_all_are_counted_and_few_lines_say_so(service: Service, crowd: Crowd) ->
     assert {line["limit"] for line in lines()} == {MOST}
 
 
-class Wire:
+class Left:
     """A connection that is read or not."""
 
     is_read = True
 
-    def pause_reading(self) -> None:
+    def leave_unread(self) -> None:
         self.is_read = False
 
-    def resume_reading(self) -> None:
+    def read_on(self) -> None:
         self.is_read = True
 
 
-def held(full: Shedding, count: int) -> list[Wire]:
+def held(full: Shedding, count: int) -> list[Left]:
     """Connections that were refused something in the same moment."""
-    wires = [Wire() for _ in range(count)]
-    for wire in wires:
-        full.hold(FlowControl(cast(Any, wire)))
-    return wires
+    connections = [Left() for _ in range(count)]
+    for connection in connections:
+        full.hold(cast(Any, connection))
+    return connections
 
 
 async def test_few_refusals_leave_their_connections_read() -> None:
     full = Shedding(MOST, State())
     full.working = MOST
 
-    assert all(wire.is_read for wire in held(full, 50))
+    assert all(connection.is_read for connection in held(full, 50))
 
 
 async def test_connections_beyond_what_is_affordable_are_read_later() -> None:
     full = Shedding(MOST, State())
     full.working = MOST
-    wires = held(full, 1000)
+    connections = held(full, 1000)
 
-    assert wires[0].is_read
-    assert not wires[-1].is_read
-    await until(lambda: all(wire.is_read for wire in wires))
+    assert connections[0].is_read
+    assert not connections[-1].is_read
+    await until(lambda: all(connection.is_read for connection in connections))
 
 
 async def test_connections_are_read_again_at_once_when_there_is_room(
@@ -237,8 +236,8 @@ async def test_connections_are_read_again_at_once_when_there_is_room(
     monkeypatch.setattr(shedding, "PER_SECOND", 0.01)
     full = Shedding(MOST, State())
     full.working = MOST
-    wires = held(full, 3 * MOST)
-    assert not any(wire.is_read for wire in wires)
+    connections = held(full, 3 * MOST)
+    assert not any(connection.is_read for connection in connections)
 
     full.working = 0
-    await until(lambda: all(wire.is_read for wire in wires))
+    await until(lambda: all(connection.is_read for connection in connections))
