@@ -224,3 +224,21 @@ def test_the_document_shows_the_idempotency_key_of_every_post(service: FastAPI) 
         assert ("Idempotency-Key" in headers) == name.startswith("POST "), name
         if "Idempotency-Key" in headers:
             assert {"400", "409", "422"} <= set(operation["responses"])
+
+
+def test_the_server_knows_which_requests_read_a_list(service: FastAPI) -> None:
+    """Under load they are refused first."""
+    lists = {
+        name
+        for name, operation in operations(service)
+        if "schemas/PageRead_" in str(operation["responses"].get("200", {}).get("content"))
+    }
+    known = {
+        f"{method} {path}"
+        for method, path in (name.split() for name, _ in operations(service))
+        if service.state.kingpost.state.is_list({"method": method, "path": path})
+    }
+
+    assert "GET /api/v1/posts" in lists
+    assert known == lists
+    assert service.state.kingpost.state.is_list({"method": "HEAD", "path": "/api/v1/posts/"})

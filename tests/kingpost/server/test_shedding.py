@@ -147,8 +147,10 @@ def test_content_that_follows_a_refusal_is_dropped(service: Service, crowd: Crow
 def test_many_that_wait_on_one_connection_are_each_refused(service: Service, crowd: Crowd) -> None:
     crowd.grow(MOST)
     count = 400  # if one ended inside the other, Python would run out of stack
-    connection = service.connect().send((GET % b"/hello") * count)
+    # They wait behind one that is served.
+    connection = service.connect().send(GET % b"/livez" + (GET % b"/hello") * count)
 
+    assert connection.answer().status == 200
     assert {connection.answer().status for _ in range(count)} == {503}
     assert connection.send(GET % b"/livez").answer().status == 200
 
