@@ -21,6 +21,7 @@ import uvloop
 from fastapi import APIRouter, Depends, FastAPI, Response
 from fastapi.routing import APIRoute
 from sqlalchemy import MetaData
+from sqlalchemy.orm import DeclarativeBase
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response as PlainResponse
@@ -34,6 +35,7 @@ from kingpost.http.security import PRINCIPAL_KEY
 from kingpost.http.types import Id, Instant, Line, Schema
 from kingpost.pagination import Cursors
 from kingpost.projection import Document
+from kingpost.ratelimit import RateLimiter, RateLimitMixin
 from kingpost.security import NoAuthentication, Principal
 from kingpost.server import State
 
@@ -228,7 +230,23 @@ def routers(route_class: Any) -> APIRouter:
     return router
 
 
-def kingpost(route_class: Any = Route) -> FastAPI:
+class Base(DeclarativeBase):
+    """The models of this benchmark."""
+
+
+class RateLimit(RateLimitMixin, Base):
+    __tablename__ = "rate_limits"
+
+
+class EndlessLease(RateLimiter):
+    """Has got a lease that never ends: what a request costs for which no statement is sent."""
+
+    async def _ask(self, principal: str) -> tuple[int, int, float]:
+        assert principal
+        return 10**12, 0, 1e9
+
+
+def kingpost(route_class: Any = Route, *, is_limited: bool = False) -> FastAPI:
     """An application as a service makes it, with routes of this class."""
     app = FastAPI(
         openapi_url=None,
@@ -238,11 +256,14 @@ def kingpost(route_class: Any = Route) -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.include_router(routers(route_class))
+    database = Database(DatabaseOptions(url="postgresql+asyncpg:///x"), metadata=MetaData())
+    limiter = EndlessLease(database, RateLimit, limit=10**9, window=60)
     runtime = Runtime(
-        database=Database(DatabaseOptions(url="postgresql+asyncpg:///x"), metadata=MetaData()),
+        database=database,
         authenticator=NoAuthentication(),
         cursors=Cursors(b"x" * 32),
         max_body_bytes=1024,
+        limiter=limiter if is_limited else None,
         state=State(),
     )
     install(app, runtime, request_timeout=30, docs=False, operations=False, development=False)
@@ -280,7 +301,7 @@ def _as_somebody(app: ASGIApp) -> ASGIApp:
 
 
 def variants() -> list[Variant]:
-    theirs, ours = kingpost(APIRoute), kingpost()
+    theirs, ours, limited = kingpost(APIRoute), kingpost(), kingpost(is_limited=True)
     document = {"path": f"/api/v1/users/{ID}/document"}
     post = {"method": "POST", "path": "/api/v1/posts"}
     return [
@@ -296,6 +317,7 @@ def variants() -> list[Variant]:
         Variant("GET, whole application", ours),
         Variant("GET a document, dispatched", dispatched(ours), **document),
         Variant("GET a document, whole", ours, **document),
+        Variant("and a rate limit", limited, **document),
         Variant("POST, FastAPI's route", in_fastapi(theirs), **post),
         Variant("POST, planned", in_fastapi(ours), **post),
         Variant("POST, planned, dispatched", dispatched(ours), **post),

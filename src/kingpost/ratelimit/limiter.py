@@ -15,7 +15,6 @@ from kingpost.database.retry import rerun
 from kingpost.ratelimit import statements
 from kingpost.ratelimit.problems import QuotaExceeded
 
-LEASE_SECONDS = 1.0
 OPEN_SECONDS = 1.0
 PRINCIPALS = 10_000
 _POLICY = "default"
@@ -34,8 +33,8 @@ class RateLimiter:
     none. What it has not given out when the window ends is lost, so there are never more than the
     limit, and perhaps a few less. That nothing is left is remembered until the window ends.
 
-    A database that does not answer refuses nobody: for a second everybody is let in, and then it
-    is asked again.
+    A database that does not answer within its `acquire_timeout` refuses nobody: for a second
+    everybody is let in, and then it is asked again.
 
     Args:
         database: where it is counted.
@@ -135,7 +134,7 @@ class RateLimiter:
 
     async def _renew(self, principal: str) -> bool:
         try:
-            async with asyncio.timeout(LEASE_SECONDS):
+            async with asyncio.timeout(self._database.options.acquire_timeout):
                 granted, free, seconds = await self._ask(principal)
         except Exception as error:  # noqa: BLE001 - whatever it is, it must not stop the service
             self._let_everybody_in(error)
