@@ -130,11 +130,11 @@ def stage(
         key,
         lambda: scene(project, own_postgres, driver, tmp_path, stage_settings, stage_environ),
     )
-    made.judged, made.patience = judged, 1.0 if is_long else 3.0
+    made.judged, made.is_long = judged, is_long
     yield made
     made.proxy.calm()
     if request.node.stash.get(FAILED, False):
-        own_postgres.guests.drop(key)
+        own_postgres.guests.close()
 
 
 @pytest.fixture

@@ -50,7 +50,7 @@ async def test_a_killed_postmaster_loses_nothing(stage: Scene) -> None:
     async with loaded(stage) as run:
         began = time.monotonic()
         await asyncio.to_thread(stage.postgres.kill)
-        await asyncio.sleep(1)  # how long the fault lasts
+        await stage.lasts(1, long=5)
         await restart(stage, run, began)
 
 
@@ -66,7 +66,7 @@ async def test_a_frozen_server_is_answered_for_in_time(stage: Scene) -> None:
     async with loaded(stage) as run:
         began = time.monotonic()
         with stage.postgres.frozen():
-            await asyncio.sleep(4)  # how long the fault lasts
+            await stage.lasts(4, long=10)
         heal(run)
         run.outages.append((began, run.healed))
 
@@ -75,7 +75,7 @@ async def test_a_black_hole_before_the_database_is_answered_for_in_time(stage: S
     async with loaded(stage) as run:
         began = time.monotonic()
         stage.proxy.freeze()
-        await asyncio.sleep(4)  # how long the fault lasts
+        await stage.lasts(4, long=15)
         stage.proxy.thaw()
         heal(run)
         run.outages.append((began, run.healed))
@@ -84,7 +84,7 @@ async def test_a_black_hole_before_the_database_is_answered_for_in_time(stage: S
 async def lose_commits(stage: Scene, run: Run, what: str) -> None:
     began = time.monotonic()
     stage.proxy.lose_commits(what, every=10)
-    await asyncio.sleep(2)  # how long the fault lasts
+    await stage.lasts(2, long=10)
     stage.proxy.lose_commits(None)
     heal(run)
     run.doubtful.append((began, run.healed))
@@ -100,7 +100,7 @@ async def test_lost_replies_of_commits_leave_no_false_promise(stage: Scene) -> N
 async def test_reset_connections_to_the_database_lose_nothing(stage: Scene) -> None:
     async with loaded(stage) as run:
         began = time.monotonic()
-        for _ in range(5):
+        for _ in range(25 if stage.is_long else 5):
             await asyncio.to_thread(stage.proxy.cut)
             await asyncio.sleep(0.2)  # how long the fault lasts
         heal(run)
@@ -115,7 +115,7 @@ async def test_lost_requests_of_commits_leave_no_false_promise(stage: Scene) -> 
 async def test_terminated_and_cancelled_sessions_lose_nothing(stage: Scene) -> None:
     async with loaded(stage) as run:
         began = time.monotonic()
-        for number in range(20):
+        for number in range(100 if stage.is_long else 20):
             what = "pg_terminate_backend(pid)" if number % 10 == 0 else "pg_cancel_backend(pid)"
             query = f"SELECT {what} FROM pg_stat_activity WHERE {OTHERS}"  # noqa: S608 - of this file
             await asyncio.to_thread(stage.sql, query)
@@ -130,7 +130,7 @@ async def test_terminated_and_cancelled_sessions_lose_nothing(stage: Scene) -> N
 )
 async def test_a_lock_that_is_held_is_answered_for_in_time(stage: Scene, hold: str) -> None:
     async with loaded(stage) as run, holding(stage, hold):
-        await asyncio.sleep(2)  # how long the fault lasts
+        await stage.lasts(2, long=10)
         heal(run)
 
 

@@ -71,7 +71,7 @@ async def test_a_log_of_the_database_without_room_stops_it_and_loses_nothing(
         ballast = await asyncio.to_thread(fill, disk)
         try:
             await until(lambda: asyncio.to_thread(is_down, stage))
-            await asyncio.sleep(2)  # how long the fault lasts
+            await stage.lasts(2, long=10)
         finally:
             ballast.unlink()
         await asyncio.to_thread(stage.postgres.start_if_down)

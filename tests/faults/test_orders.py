@@ -10,11 +10,11 @@ OTHERS = "application_name = 'app' AND datname = current_database()"
 
 
 async def test_killed_backends_and_cut_connections_keep_every_order(
-    stage: Scene, is_long: bool
+    stage: Scene,
 ) -> None:
     fleet = Fleet(lambda: stage.start({}), [stage.service])
     async with working(fleet):
-        for _ in range(10 if is_long else 1):
+        for _ in range(10 if stage.is_long else 1):
             await asyncio.to_thread(stage.postgres.kill_backend, stage.database)
             await asyncio.sleep(0.3)  # load, before the next blow
             await asyncio.to_thread(stage.proxy.cut)
@@ -23,10 +23,10 @@ async def test_killed_backends_and_cut_connections_keep_every_order(
             await asyncio.to_thread(stage.sql, terminate)
 
 
-async def test_lost_commits_keep_every_order(stage: Scene, is_long: bool) -> None:
+async def test_lost_commits_keep_every_order(stage: Scene) -> None:
     fleet = Fleet(lambda: stage.start({}), [stage.service])
     async with working(fleet):
-        for what in ("request", "reply") * (5 if is_long else 1):
+        for what in ("request", "reply") * (5 if stage.is_long else 1):
             stage.proxy.lose_commits(what, every=5)
             await asyncio.sleep(1)  # how long the fault lasts
         stage.proxy.lose_commits(None)

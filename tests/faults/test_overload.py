@@ -9,7 +9,7 @@ import httpx
 import pytest
 from tests.faults.rig.journal import Run
 from tests.faults.rig.load import Client
-from tests.faults.rig.scene import Scene, heal, loaded
+from tests.faults.rig.scene import PATIENCE, Scene, heal, loaded
 from tests.faults.rig.verifier import CHANGES
 from tests.kingpost.support import until
 
@@ -52,15 +52,16 @@ def done(run: Run, since: float, *kinds: str) -> int:
 
 
 async def test_ten_times_as_many_clients_are_refused_in_part_and_then_all_is_as_before(
-    stage: Scene, is_long: bool
+    stage: Scene,
 ) -> None:
     # So many clients in one process also see how slow they are themselves.
-    slow = {"answer_seconds": 4 * stage.patience, "hang_seconds": 8 * stage.patience}
-    async with loaded(stage, clients=2, fresh=15, **slow) as run:
+    async with loaded(
+        stage, clients=2, fresh=15, answer_seconds=4 * PATIENCE, hang_seconds=8 * PATIENCE
+    ) as run:
         stage.proxy.delay = ROUND_TRIP / 2
         began = time.monotonic()
         async with crowd(stage, run):
-            await asyncio.sleep(30 if is_long else 2)  # how long the fault lasts
+            await stage.lasts(2, long=30)
             await until(lambda: done(run, began, *CHANGES) > 20)
             await until(lambda: done(run, began, "read", "list") > 20)
         heal(run)

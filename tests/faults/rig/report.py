@@ -66,7 +66,9 @@ def written(page: str, rows: Iterable[Row], made: str) -> str:
     """
     before, found, after = re.split(f"{START}|{END}", page)
     kept = {row[:2]: row for row in _rows(found)} | {row[:2]: row for row in rows}
-    return f"{before}{START}\n{table(kept.values())}\n\n{made}\n{END}{after}"
+    faults = list(dict.fromkeys(row[0] for row in kept.values()))
+    shown = sorted(kept.values(), key=lambda row: (faults.index(row[0]), row[1]))
+    return f"{before}{START}\n{table(shown)}\n\n{made}\n{END}{after}"
 
 
 def _rows(shown: str) -> list[Row]:

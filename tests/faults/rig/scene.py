@@ -23,6 +23,7 @@ from kingpost.testing.service import key_for
 
 SECRET = "canary-secret-of-the-service-0123456789"
 TEMPLATE = "faults_template"
+PATIENCE = 3.0
 SHORT = {
     "APP_ENVIRONMENT": "test",
     "APP_SECRET": SECRET,
@@ -50,8 +51,8 @@ class Scene:
         service: the process.
         start: makes another process, with further environment variables.
         judged: is told of each run that has ended.
-        patience: how many times as long as usual it may take to be well again; a machine that
-            also runs other tests is slow.
+        is_long: faults last, and the limits are strict; otherwise it may take `PATIENCE` times as
+            long to be well again, since a machine that also runs other tests is slow.
     """
 
     postgres: PostgresServer
@@ -60,7 +61,11 @@ class Scene:
     service: ServerProcess
     start: Callable[[Mapping[str, str]], ServerProcess]
     judged: Callable[[Run], None] = lambda _: None
-    patience: float = 1.0
+    is_long: bool = False
+
+    async def lasts(self, seconds: float, long: float) -> None:
+        """How long the fault lasts, in the short form and in the long one."""
+        await asyncio.sleep(long if self.is_long else seconds)
 
     def sql(self, statement: str) -> list[object]:
         """Runs a statement in the service's database, past the proxy."""
@@ -106,8 +111,10 @@ def scene(
             services.callback(service.close)
             return service
 
-        services.callback(proxy.calm)
-        yield Scene(postgres, database, proxy, start(environ).wait_until_ready(), start)
+        try:
+            yield Scene(postgres, database, proxy, start(environ).wait_until_ready(), start)
+        finally:
+            proxy.calm()
 
 
 def _database(project: Project, postgres: PostgresServer) -> str:
@@ -141,8 +148,9 @@ async def loaded(
         AssertionError: an invariant is broken; the message names the operations.
     """
     run = Run(Limits(**{"answer_seconds": 4.0, "hang_seconds": 8.0} | limits))  # type: ignore[arg-type]  # names of Limits
-    run.limits.recovery_seconds *= stage.patience
-    run.limits.ready_again_seconds *= stage.patience
+    if not stage.is_long:
+        run.limits.recovery_seconds *= PATIENCE
+        run.limits.ready_again_seconds *= PATIENCE
     end = asyncio.Event()
     async with _http(stage) as http, _http(stage) as probing, asyncio.TaskGroup() as group:
         workers = [Client(n, http, run) for n in range(clients)]

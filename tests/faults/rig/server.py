@@ -30,27 +30,26 @@ ROLE = "service"
 
 
 class Guests:
-    """What lives on a server from one test to the next, and has to end before it."""
+    """What lives on a server from one test to the next: one at a time, and it ends first."""
 
     def __init__(self) -> None:
-        self._found: dict[object, tuple[ExitStack, Any]] = {}
+        self._stack = ExitStack()
+        self._key: object = None
+        self._guest: Any = None
 
     def take(self, key: object, enter: Callable[[], AbstractContextManager[T]]) -> T:
-        """The one with this key, which is made if it is not there."""
-        if key not in self._found:
-            stack = ExitStack()
-            self._found[key] = stack, stack.enter_context(enter())
-        guest: T = self._found[key][1]
+        """The one with this key; if another one is there, that ends and this is made."""
+        if self._key != key:
+            self.close()
+            self._guest = self._stack.enter_context(enter())
+            self._key = key
+        guest: T = self._guest
         return guest
 
-    def drop(self, key: object) -> None:
-        """Ends it."""
-        self._found.pop(key)[0].close()
-
     def close(self) -> None:
-        """Ends all of them."""
-        for key in list(self._found):
-            self.drop(key)
+        """Ends it."""
+        self._key = self._guest = None
+        self._stack.close()
 
 
 class PostgresServer:
