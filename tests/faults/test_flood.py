@@ -25,8 +25,10 @@ HEAD = "HTTP/1.1\r\nHost: localhost\r\n"
 GOOD_CLIENTS = 4
 POOLS = 20  # connections to the database, which may be opened meanwhile
 SETTINGS = {
-    "APP_REQUEST_TIMEOUT": "4",
-    "APP_STATEMENT_TIMEOUT": "3",
+    "APP_REQUEST_TIMEOUT": "6",
+    "APP_STATEMENT_TIMEOUT": "5",
+    "APP_LOCK_TIMEOUT": "4",
+    "APP_ACQUIRE_TIMEOUT": "3",
     "APP_BODY_TIMEOUT": "2",
     "APP_WRITE_TIMEOUT": "2",
     "APP_KEEP_ALIVE_TIMEOUT": "4",

@@ -24,6 +24,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """One process for the tests of this file, which is full with eight requests."""
     log = tmp_path_factory.mktemp("service") / "service.log"
     settings = {"environment": "production", "secret": "x" * 32, "drain_seconds": 0}
+    settings["request_timeout"] = 60.0  # no test waits for it
     service = Service(log, **settings, max_requests=MOST)
     yield service
     assert service.end() == 0, service.text()

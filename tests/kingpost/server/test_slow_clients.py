@@ -20,10 +20,9 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         environment="production",
         secret="x" * 32,
         ops_port=0,
-        request_timeout=3.0,
+        request_timeout=20.0,  # far behind, so that it is not this one that is hit
         body_timeout=1.0,
-        write_timeout=1.0,
-        statement_timeout=2.5,
+        write_timeout=2.0,
         drain_seconds=0,
     )
     yield service
@@ -69,26 +68,12 @@ def test_a_client_that_waits_for_100_continue_and_sends_nothing_is_408(service):
     assert connection.answer().problem == "request-timeout"
 
 
-def test_content_that_was_never_waited_for_is_not_what_is_late(service):
-    unread = b"GET /wait/unread HTTP/1.1\r\n" + HOST + b"Content-Length: 9\r\n\r\n"
-
-    assert service.talk(unread).problem == "deadline-exceeded"
-
-
 def test_an_answer_that_has_begun_and_waits_for_content_ends_with_its_connection(service):
     begun = b"POST /stream/late HTTP/1.1\r\n" + HOST + b"Content-Length: 9\r\n\r\n"
     connection = service.connect().send(begun)
 
     assert connection.answer().status == 200
     assert not connection.rest().endswith(b"0\r\n\r\n")
-
-
-def test_a_request_after_a_slow_one_has_its_own_time(service):
-    connection = service.connect()
-    for _ in range(30):  # together they take longer than one may
-        connection.send(POST + b"Content-Length: 2\r\n\r\na")
-        assert not readable(connection, 0.05)
-        assert connection.send(b"b").answer().body == b"2"
 
 
 @pytest.fixture
