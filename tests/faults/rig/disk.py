@@ -10,7 +10,8 @@ import pytest
 
 from kingpost.embedded.account import account_for
 
-_MOUNT = 'mount -t tmpfs -o "size=$1,mode=755" none "$2" && shift 2 && echo mounted && exec "$@"'
+_MOUNT = 'mount -t tmpfs -o "size=$1,mode=755" none "$2" && shift 2 && exec "$@"'
+_KEEP = "echo mounted; read _"  # by then it runs as the account that is to come in
 
 
 @contextmanager
@@ -29,7 +30,18 @@ def small_disk(mount: Path, megabytes: int) -> Iterator[Path]:
     """
     account = account_for(mount / "data")
     space = ["unshare", "--mount", *([] if os.geteuid() == 0 else ["--map-root-user"])]
-    script = ["sh", "-c", _MOUNT, "sh", f"{megabytes}m", str(mount), *account.prefix, "cat"]
+    script = [
+        "sh",
+        "-c",
+        _MOUNT,
+        "sh",
+        f"{megabytes}m",
+        str(mount),
+        *account.prefix,
+        "sh",
+        "-c",
+        _KEEP,
+    ]
     with subprocess.Popen(
         [*space, *script],
         stdin=subprocess.PIPE,  # it ends when this is closed, even by our own death
