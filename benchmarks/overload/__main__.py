@@ -33,7 +33,7 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.overload", description=__doc__)
     parser.add_argument("--factors", default="1,2,5,10", help="of the peak (1,2,5,10)")
     parser.add_argument("--seconds", type=float, default=8, help="of a storm (8)")
-    parser.add_argument("--connections", type=int, default=2_000, help="of all clients (2000)")
+    parser.add_argument("--connections", type=int, default=800, help="of all clients (800)")
     parser.add_argument("--timeout", type=float, default=2.0, help="of a client, seconds (2)")
     parser.add_argument("--limits", default=f"{LIMIT},0", help=f"0 for none ({LIMIT},0)")
     parser.add_argument("--retries", default="0,3", help="of a client; a run for each (0,3)")
