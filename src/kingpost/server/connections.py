@@ -2,7 +2,7 @@
 
 import asyncio
 import heapq
-from collections import deque
+from collections import OrderedDict, deque
 from typing import TYPE_CHECKING
 
 import structlog
@@ -37,6 +37,7 @@ class Connections:
         self.limit = limit
         self.metrics: Metrics | None = None
         self._open: set[GuardedProtocol] = set()
+        self._new: OrderedDict[GuardedProtocol, None] = OrderedDict()  # may not have begun
         self._candidates: list[tuple[Turn, GuardedProtocol]] = []
         self._refused: deque[GuardedProtocol] = deque()
         self._full_until = 0.0
@@ -47,6 +48,7 @@ class Connections:
         """Takes a new connection in, at the cost of another one if need be, or refuses it."""
         if len(self._open) < self.limit or self._make_room(connection.loop):
             self._open.add(connection)
+            self._new[connection] = None
             self._measure()
         else:
             self._refuse(connection)
@@ -54,6 +56,7 @@ class Connections:
     def forget(self, connection: "GuardedProtocol") -> None:
         """A connection is gone."""
         self._open.discard(connection)
+        self._new.pop(connection, None)
         self._measure()
 
     def _make_room(self, loop: asyncio.AbstractEventLoop) -> bool:
@@ -67,6 +70,11 @@ class Connections:
 
     def _longest_waiting(self, now: float) -> "GuardedProtocol | None":
         """The first to go."""
+        while self._new:
+            connection, _ = self._new.popitem(last=False)
+            turn = connection.patience.turn()
+            if turn is not None and turn.wait is Wait.BEGINNING:
+                return connection
         while self._candidates:
             turn, connection = self._candidates.pop()
             if connection in self._open and connection.patience.turn() == turn:
@@ -74,15 +82,19 @@ class Connections:
         return self._look_around(now) if now >= self._full_until else None
 
     def _look_around(self, now: float) -> "GuardedProtocol | None":
-        """The first to go after a look at all; of those that have to begin, some more are kept."""
+        """The first to go after a look at all; some that come after it are kept.
+
+        With more clients than connections somebody has to go all the time, and a look at each
+        connection for every one of them would leave no time for requests.
+        """
         turns = ((connection.patience.turn(), connection) for connection in self._open)
         waiting = [(turn, connection) for turn, connection in turns if turn is not None]
         if not waiting:  # all are being answered, and we have more to do than to look again
             self._full_until = now + _FULL_SECONDS
             return None
-        beginning = [pair for pair in waiting if pair[0].wait is Wait.BEGINNING]
-        first, *others = heapq.nsmallest(_CANDIDATES, beginning or waiting, key=lambda p: p[0])
-        self._candidates = others[::-1] if beginning else []
+        first, *others = heapq.nsmallest(_CANDIDATES, waiting, key=lambda pair: pair[0])
+        alike = [pair for pair in others if pair[0].wait is first[0].wait]
+        self._candidates = alike[::-1]
         return first[1]
 
     def _refuse(self, connection: "GuardedProtocol") -> None:

@@ -133,13 +133,22 @@ class PostgresServer:
 
     def kill_backend(self, database: str) -> None:
         """SIGKILL for one backend: the server restarts all the others, and this waits for that."""
+        found: list[int] = []
+        wait_for(
+            lambda: bool(found.extend(self._backends(database)) or found),
+            30,
+            lambda: AssertionError("nobody is connected"),
+        )
+        os.kill(found[0], signal.SIGKILL)
+        wait_for(lambda: not _runs(found[0]), 30, lambda: AssertionError("it lives on"))
+        wait_for(self._answers, 60, lambda: AssertionError("the server has not recovered"))
+
+    def _backends(self, database: str) -> list[int]:
         found = self.sql(
             f"SELECT pid FROM pg_stat_activity WHERE datname = '{database}'"  # noqa: S608 - our own name
-            " AND backend_type = 'client backend' ORDER BY state <> 'active', random() LIMIT 1"
+            " AND backend_type = 'client backend' ORDER BY state <> 'active', random()"
         )
-        os.kill(found[0][0], signal.SIGKILL)
-        wait_for(lambda: not _runs(found[0][0]), 30, lambda: AssertionError("it lives on"))
-        wait_for(self._answers, 60, lambda: AssertionError("the server has not recovered"))
+        return [pid for (pid,) in found]
 
     def _answers(self) -> bool:
         try:

@@ -10,7 +10,7 @@ from tests.kingpost.library import Author
 from tests.kingpost.proxy import Proxy
 from tests.kingpost.support import Counts, Open, Outside, Sql, until
 
-from kingpost.database import Database, Transaction
+from kingpost.database import Database, Query, Transaction
 from kingpost.database.drivers import is_dead
 from kingpost.problems import Busy, Unavailable
 
@@ -18,6 +18,15 @@ KILL_IDLE = """
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity
     WHERE datname = current_database() AND application_name = 'kingpost'
 """
+
+
+# AuthenticationOk, two ParameterStatus, BackendKeyData and ReadyForQuery (PostgreSQL, chapter 54.7)
+WELCOME = (
+    b"R\0\0\0\x08\0\0\0\0S\0\0\0\x18server_version\x0018.0\0"
+    b"S\0\0\0\x19client_encoding\0UTF8\0K\0\0\0\x0c\0\0\0\1\0\0\0\1Z\0\0\0\x05I"
+)
+NO_TLS = {"asyncpg": "ssl=disable", "psycopg": "sslmode=disable&gssencmode=disable"}
+LAST_WORDS = b"E\0\0\0\x2fSFATAL\0VFATAL\0C57P01\0Mterminating session\0\0"
 
 
 async def one(session: AsyncSession) -> Any:
@@ -88,6 +97,29 @@ async def test_connections_that_die_as_soon_as_they_are_made_are_only_unavailabl
         assert await library.read(emails) == ["ada@example.org"]
     assert bool(counts.retries) == (dying > 1)
     assert library.pool_status().in_use == 0
+
+
+async def end_at_once(client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
+    """A server that ends a session in the moment in which it begins."""
+    length = int.from_bytes(await client.readexactly(4), "big")
+    await client.readexactly(length - 4)
+    to_client.write(WELCOME + LAST_WORDS)
+    await client.read(1)
+    to_client.close()
+
+
+async def test_a_session_that_is_ended_as_it_begins_is_only_unavailable(
+    open_library: Open, driver: str
+) -> None:
+    async with await asyncio.start_server(end_at_once, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        library = open_library(f"postgresql+{driver}://x@127.0.0.1:{port}/x?{NO_TLS[driver]}")
+        with pytest.raises(Unavailable):
+            await create(library, "ada@example.org")
+        with pytest.raises(Unavailable):
+            await library.reads.fetch(Query(select(Author.email)))
+        assert library.pool_status().in_use == 0
+        await library.close()
 
 
 async def test_a_read_that_loses_its_connection_is_run_again(

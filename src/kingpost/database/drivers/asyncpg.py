@@ -100,7 +100,8 @@ def _creator(
             raise
         return connection
 
-    return limited(connect, options, asyncpg.PostgresError, asyncpg.InterfaceError)
+    failures = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+    return limited(connect, options, *failures)
 
 
 def is_dead(connection: Any) -> bool:
