@@ -6,9 +6,10 @@ from typing import Any, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from kingpost.database import Database, Query, Transaction
+from kingpost.database import Database, Query
 from kingpost.database.deferred import Deferred
 from kingpost.database.failures import rerun_reason, translated
+from kingpost.database.purging import delete_rows
 from kingpost.database.retry import rerun
 from kingpost.idempotency import statements
 from kingpost.idempotency.answers import StoredAnswer, read_answer
@@ -189,16 +190,7 @@ class Idempotency:
         Returns:
             How many there were.
         """
-
-        async def use(tx: Transaction) -> int:
-            result: Any = await tx.session.execute(
-                self._purge,
-                {"rows": rows},
-                execution_options={"synchronize_session": False, "preserve_rowcount": True},
-            )
-            return int(result.rowcount)
-
-        return await self.database.unit_of_work(actor="service").run(use)
+        return await delete_rows(self.database, self._purge, rows)
 
 
 class _Claim:

@@ -11,6 +11,7 @@ from typing import Any
 
 from kingpost.database import Database, Statement, Transaction
 from kingpost.database.failures import lost_reason
+from kingpost.database.purging import delete_rows
 from kingpost.database.retry import rerun
 from kingpost.ratelimit import statements
 from kingpost.ratelimit.problems import QuotaExceeded
@@ -102,16 +103,7 @@ class RateLimiter:
         Returns:
             How many there were.
         """
-
-        async def use(tx: Transaction) -> int:
-            result: Any = await tx.session.execute(
-                self._purge,
-                {"rows": rows},
-                execution_options={"synchronize_session": False, "preserve_rowcount": True},
-            )
-            return int(result.rowcount)
-
-        return await self._database.unit_of_work(actor="service").run(use)
+        return await delete_rows(self._database, self._purge, rows)
 
     def _exceeded(self, lease: "_Lease", now: float) -> QuotaExceeded:
         seconds = ceil(lease.ends - now)
