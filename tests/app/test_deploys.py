@@ -5,6 +5,7 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -13,9 +14,8 @@ import httpx
 import pytest
 from tests.kingpost.support import until
 
-from kingpost.project import Project
 from kingpost.testing.databases import execute
-from kingpost.testing.process import ServerProcess, launch
+from kingpost.testing.process import ServerProcess
 
 WORKERS = 2
 USERS = "/api/v1/users"
@@ -87,20 +87,8 @@ async def kill_one_worker(server: ServerProcess) -> None:
     await until(lambda: len(workers_of(server)) == WORKERS and workers_of(server) != before)
 
 
-def succeed(project: Project, server: ServerProcess) -> ServerProcess:
-    """Starts the next version with the same settings; it takes the port over."""
-    return launch(
-        project.root,
-        environ=server.environ,
-        prefix=project.env_prefix,
-        database_url=server.database_url,
-        log=server.log.with_name("log of the next one"),
-        key=server.key,
-    )
-
-
 async def test_a_killed_worker_and_the_next_version_lose_and_repeat_nothing(
-    project: Project, server: ServerProcess
+    server: ServerProcess, start_server: Callable[..., ServerProcess]
 ) -> None:
     journal, done = Journal(), asyncio.Event()
     async with asyncio.TaskGroup() as group:
@@ -111,7 +99,9 @@ async def test_a_killed_worker_and_the_next_version_lose_and_repeat_nothing(
         await journal.grow(20)
         killed, journal.failures = journal.failures, []
 
-        following = succeed(project, server)
+        # the next version takes the port over
+        next_version = partial(start_server, beside=server, APP_PORT=server.port)
+        following = await asyncio.to_thread(next_version)
         await until(lambda: server.process.poll() is not None)
         await journal.grow(20)
         done.set()

@@ -1,34 +1,22 @@
 """Fifty clients with one Idempotency-Key, against two server processes with one database."""
 
 import asyncio
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable
 
 import httpx
 import pytest
 
 from kingpost.testing.databases import execute
-from kingpost.testing.process import ServerProcess, launch
+from kingpost.testing.process import ServerProcess
 
 RACERS = 50
 
 
 @pytest.fixture
 def servers(
-    project: Any, service_environ: dict[str, str], server: ServerProcess, tmp_path: Any
-) -> Iterator[list[ServerProcess]]:
-    other = launch(
-        project.root,
-        environ=service_environ,
-        prefix=project.env_prefix,
-        database_url=server.database_url,
-        log=tmp_path / "log",
-        key=server.key,
-    )
-    try:
-        yield [server, other.wait_until_ready()]
-    finally:
-        other.close()
+    server: ServerProcess, start_server: Callable[..., ServerProcess]
+) -> list[ServerProcess]:
+    return [server, start_server(beside=server)]
 
 
 async def insist(client: httpx.AsyncClient, server: ServerProcess) -> httpx.Response:

@@ -18,7 +18,7 @@ from kingpost.database import UnitOfWork
 from kingpost.security import new_key
 from kingpost.testing.databases import execute
 from kingpost.testing.lifespan import running
-from kingpost.testing.process import ServerProcess, launch
+from kingpost.testing.process import ServerProcess
 from kingpost.testing.service import http_client, make_key, settings_for
 
 POLICY = '"default";q=6;w=3600'
@@ -200,23 +200,11 @@ def test_the_table_outlives_no_crash_and_costs_no_wal(database_url: str) -> None
 
 
 async def test_two_servers_grant_what_the_limit_allows_and_no_more(
-    start_server: Callable[..., ServerProcess], project: Any, tmp_path: Any
+    start_server: Callable[..., ServerProcess],
 ) -> None:
     one = start_server(APP_RATE_LIMIT=200, APP_RATE_WINDOW=3600, **PATIENT)
-    # the other instance, on the same database
-    environ = {n: v for n, v in one.environ.items() if n not in ("APP_PORT", "APP_DATABASE_URL")}
-    other = launch(
-        project.root,
-        environ=environ,
-        prefix="APP_",
-        database_url=one.database_url,
-        log=tmp_path / "log",
-        key=one.key,
-    )
-    try:
-        served = await race([one, other.wait_until_ready()], clients=50, requests=6)
-    finally:
-        other.close()
+
+    served = await race([one, start_server(beside=one)], clients=50, requests=6)
 
     assert 180 <= sum(served.values()) <= 200
     assert min(served.values()) > 0, served

@@ -1,20 +1,19 @@
 """The short form gives each test one driver, in turn; the long one both, and makes a table."""
 
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.faults.fleet import Fleet, running_fleet
+from tests.faults.fleet import Fleet
 from tests.faults.rig.journal import Run
 from tests.faults.rig.report import Row, row_of, table, written
 from tests.faults.rig.scene import Scene, scene
 from tests.faults.rig.server import PostgresServer, postgres_server, short_folder
 
-from kingpost.embedded import EmbeddedPostgres
 from kingpost.project import Project
-from kingpost.testing.databases import Databases
+from kingpost.testing.process import ServerProcess
 
 HERE = Path(__file__).parent
 PAGE = HERE.parents[1] / "docs/reliability.md"
@@ -144,22 +143,19 @@ def is_long(pytestconfig: pytest.Config) -> bool:
 
 
 @pytest.fixture
-def fleet_environ(service_environ: Mapping[str, str]) -> Mapping[str, str]:
-    """The settings of the processes of `fleet`; a test file may have its own."""
-    return service_environ
+def fleet_settings() -> Mapping[str, object]:
+    """Settings of the processes of `fleet`; a test file may have its own."""
+    return {}
 
 
 @pytest.fixture
 def fleet(
-    project: Project,
-    postgres: EmbeddedPostgres,
-    databases: Databases,
-    migrated_template: str,
-    fleet_environ: Mapping[str, str],
-    driver: Any,
-    tmp_path: Path,
-) -> Iterator[Fleet]:
-    with running_fleet(
-        project, postgres, databases, migrated_template, fleet_environ, driver, tmp_path
-    ) as running:
-        yield running
+    start_server: Callable[..., ServerProcess], fleet_settings: Mapping[str, object]
+) -> Fleet:
+    """Two processes on a database of their own."""
+    first = start_server(**fleet_settings)
+
+    def another() -> ServerProcess:
+        return start_server(beside=first)
+
+    return Fleet(another, [first, another()])

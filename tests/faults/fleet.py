@@ -1,20 +1,14 @@
 """Several processes of the service on one database, to be killed, stopped and replaced."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
 import httpx
 
-from kingpost.embedded import EmbeddedPostgres
-from kingpost.project import Project
-from kingpost.testing.databases import Databases
-from kingpost.testing.process import ServerProcess, launch
-from kingpost.testing.service import key_for
+from kingpost.testing.process import ServerProcess
 
 
 @dataclass
@@ -22,54 +16,14 @@ class Fleet:
     """Two or more processes; clients turn to the next one when theirs is gone."""
 
     start: Callable[[], ServerProcess]
-    servers: list[ServerProcess] = field(default_factory=list)
-
-    def grow(self, number: int) -> None:
-        started = [self.start() for _ in range(number)]
-        self.servers += [server.wait_until_ready() for server in started]
+    servers: list[ServerProcess]
 
     def kill(self, index: int) -> None:
         self.servers[index].process.kill()
         self.servers[index].process.wait()
 
     async def replace(self, index: int) -> None:
-        server = self.start()
-        self.servers[index] = await asyncio.to_thread(server.wait_until_ready)
-
-    def close(self) -> None:
-        for server in self.servers:
-            server.close()
-
-
-@contextmanager
-def running_fleet(
-    project: Project,
-    postgres: EmbeddedPostgres,
-    databases: Databases,
-    template: str,
-    environ: Mapping[str, str],
-    driver: Any,
-    folder: Path,
-) -> Iterator[Fleet]:
-    """Two processes on a database of their own."""
-    with databases.copy(template) as name:
-        url = postgres.url(name, driver)
-        key = key_for(project, environ, url)
-        fleet = Fleet(
-            lambda: launch(
-                project.root,
-                environ=environ,
-                prefix=project.env_prefix,
-                database_url=url,
-                log=folder / "log",
-                key=key,
-            )
-        )
-        try:
-            fleet.grow(2)
-            yield fleet
-        finally:
-            fleet.close()
+        self.servers[index] = await asyncio.to_thread(self.start)
 
 
 @dataclass

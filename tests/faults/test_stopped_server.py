@@ -20,9 +20,9 @@ TITLES = "SELECT title FROM posts"
 
 
 @pytest.fixture
-def fleet_environ(service_environ: Mapping[str, str]) -> Mapping[str, str]:
-    patient = {"APP_REQUEST_TIMEOUT": "60", "APP_STATEMENT_TIMEOUT": "50", "APP_LOCK_TIMEOUT": "40"}
-    return {**service_environ, **patient, "APP_IDLE_TRANSACTION_TIMEOUT": "1"}
+def fleet_settings() -> Mapping[str, object]:
+    patient = {"APP_REQUEST_TIMEOUT": 60, "APP_STATEMENT_TIMEOUT": 50, "APP_LOCK_TIMEOUT": 40}
+    return {**patient, "APP_IDLE_TRANSACTION_TIMEOUT": 1}
 
 
 async def test_a_process_that_stands_still_keeps_no_key_and_another_serves(fleet: Fleet) -> None:

@@ -14,7 +14,7 @@ real PostgreSQL built through the migrations, with nothing left over from the te
 from __future__ import annotations
 
 import sys
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -237,37 +237,26 @@ def launch_server(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Callable[..., Any]:
     """Starts servers, as context managers; `server` and `start_server` are what tests ask for."""
-    from kingpost.testing.process import launch
-    from kingpost.testing.service import key_for
+    from kingpost.testing.servers import Servers
 
-    @contextmanager
-    def launched(**changes: object) -> Iterator[ServerProcess]:
-        changed = {**service_environ, **changes}
-        environ = {name: str(value) for name, value in changed.items() if value is not None}
-        with databases.copy(migrated_template) as name:
-            url = postgres.url(name, driver)
-            process = launch(
-                project.root,
-                environ=environ,
-                prefix=project.env_prefix,
-                database_url=url,
-                log=tmp_path_factory.mktemp("server") / "log",
-                key=key_for(project, environ, url),
-            )
-            try:
-                yield process.wait_until_ready()
-            finally:
-                process.close()
-
-    return launched
+    return Servers(
+        project,
+        postgres,
+        databases,
+        migrated_template,
+        service_environ,
+        driver,
+        tmp_path_factory,
+    ).running
 
 
 @pytest.fixture
 def start_server(launch_server: Callable[..., Any]) -> Iterator[Callable[..., ServerProcess]]:
     """Starts a server for this test alone: `start_server(APP_REQUEST_TIMEOUT=2)`.
 
-    None takes a setting away. Each call gives another process with another database. At the end
-    of the test they get SIGTERM and have to end with exit code 0, unless the test ended them.
+    None takes a setting away. Each call gives another process with another database, or with
+    `beside=server` one more on the database of that one, with its key and its settings. At the
+    end of the test they get SIGTERM and have to end with exit code 0, unless the test ended them.
     """
     with ExitStack() as stack:
         yield lambda **changes: stack.enter_context(launch_server(**changes))
