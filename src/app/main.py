@@ -14,9 +14,9 @@ from app.db.models import IdempotencyKey, RateLimit
 from app.db.session import connect
 from app.services.keys import KeyCommands, KeyService, KeyStore
 from kingpost import __version__
-from kingpost.database import Database, UnitOfWork
+from kingpost.database import Database, Purge, UnitOfWork
 from kingpost.http import Runtime, install
-from kingpost.idempotency import Idempotency, Purge
+from kingpost.idempotency import Idempotency
 from kingpost.migrations.readiness import revision_check
 from kingpost.observability import Metrics
 from kingpost.pagination import Cursors

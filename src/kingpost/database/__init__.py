@@ -21,6 +21,7 @@ from kingpost.database.models import (
 )
 from kingpost.database.observer import DatabaseObserver
 from kingpost.database.options import DatabaseOptions, PoolStatus
+from kingpost.database.purging import Purge
 from kingpost.database.reads import Reads
 from kingpost.database.statements import KeyQuery, Query, Statement
 from kingpost.database.unit_of_work import Transaction, UnitOfWork
@@ -37,6 +38,7 @@ __all__ = [
     "DirectPool",
     "KeyQuery",
     "PoolStatus",
+    "Purge",
     "Query",
     "Reads",
     "SessionMisuse",

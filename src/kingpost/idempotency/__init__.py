@@ -3,7 +3,6 @@
 from kingpost.idempotency.answers import StoredAnswer
 from kingpost.idempotency.idempotency import Idempotency
 from kingpost.idempotency.model import IdempotencyKeyMixin
-from kingpost.idempotency.purge import Purge
 from kingpost.idempotency.requests import KEY_PATTERN, KeyedRequest, fingerprint_of, parse_key
 
 __all__ = [
@@ -11,7 +10,6 @@ __all__ = [
     "Idempotency",
     "IdempotencyKeyMixin",
     "KeyedRequest",
-    "Purge",
     "StoredAnswer",
     "fingerprint_of",
     "parse_key",

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from tests.kingpost.support import until
 
-from kingpost.idempotency import Purge
+from kingpost.database import Purge
 from kingpost.problems import Unavailable
 
 
