@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
@@ -13,8 +13,6 @@ from kingpost.migrations.rehearsal.sessions import Session, fetch
 from kingpost.migrations.rehearsal.splitting import Piece
 
 Place = Callable[[], str | None]
-
-_APPLICATION = "kingpost-rehearsal-change"
 
 
 class Recorder(Protocol):
@@ -121,32 +119,15 @@ class ScriptChange:
     title: str = ""
     phase: str = "expand"
     reason: str = ""
-    _location: Location = field(default_factory=Location)
+    place: Location = field(default_factory=Location)
+    application: ClassVar[str] = "kingpost-rehearsal-change"
+    talkative: ClassVar[bool] = False  # what a script says was written by a person
+    rows_by: ClassVar[str] = "--data FILE"
 
     @property
     def reversible(self) -> bool:
         """Whether there is a way back to try."""
         return bool(self.back)
-
-    @property
-    def place(self) -> Place:
-        """Says where the statement stands that the script has come to."""
-        return self._location
-
-    @property
-    def application(self) -> str:
-        """What the names of its connections begin with."""
-        return _APPLICATION
-
-    @property
-    def talkative(self) -> bool:
-        """False: what a script says was written by a person."""
-        return False
-
-    @property
-    def rows_by(self) -> str:
-        """The options that give it real rows."""
-        return "--data FILE"
 
     def apply(self, url: str, recorder: Recorder) -> str | None:
         """Runs the script, each statement by itself unless it says BEGIN.
@@ -176,13 +157,13 @@ class ScriptChange:
         self, url: str, recorder: Recorder, pieces: tuple[Piece, ...], name: str
     ) -> str | None:
         with Session(url, recorder.attach) as session:
-            session.fetch(f"SET application_name = '{_APPLICATION}'")
+            session.fetch(f"SET application_name = '{self.application}'")
             try:
                 session.run(lambda connection: self._statements(connection, recorder, pieces, name))
             except DBAPIError as error:
                 return failure_of(error)
             finally:
-                self._location.now = None
+                self.place.now = None
             recorder.settle()
         return None
 
@@ -192,9 +173,9 @@ class ScriptChange:
         if self.single_transaction:
             fetch(connection, "BEGIN")
         for piece in pieces:
-            self._location.now = f"{name}:{piece.line}"
+            self.place.now = f"{name}:{piece.line}"
             fetch(connection, piece.sql)
-        self._location.now = None
+        self.place.now = None
         if self.single_transaction:
             fetch(connection, "COMMIT")
             recorder.end_transaction(committed=True)

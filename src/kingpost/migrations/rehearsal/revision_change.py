@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import FrameType
+from typing import ClassVar
 
 from alembic.script import Script as AlembicScript
 from alembic.script import ScriptDirectory
 
 from kingpost.migrations.phases import Phase, phase_of, reason_of
-from kingpost.migrations.rehearsal.changes import Place, Recorder
+from kingpost.migrations.rehearsal.changes import Recorder
 from kingpost.migrations.rehearsal.interrupts import is_interrupt
 from kingpost.migrations.rehearsal.observing import failure_of
 from kingpost.migrations.rehearsal.server import RehearsalError
@@ -30,6 +31,10 @@ class RevisionChange:
 
     project: Project
     script: AlembicScript
+    reversible: ClassVar[bool] = True  # a revision has a downgrade, if only one that does nothing
+    application: ClassVar[str] = "kingpost-migrate:"
+    talkative: ClassVar[bool] = True  # operations that can be repeated ask first what is there
+    rows_by: ClassVar[str] = "--dump FILE, or with a function of yours with --fill MODULE:FUNCTION"
 
     @property
     def name(self) -> str:
@@ -51,32 +56,8 @@ class RevisionChange:
         """Why it may pass although its verdict does not."""
         return reason_of(self.script)
 
-    @property
-    def reversible(self) -> bool:
-        """True: a revision has a downgrade, if only one that does nothing."""
-        return True
-
-    @property
-    def place(self) -> Place:
-        """Says which line of the revision has the statement that is about to run."""
-        return self._place
-
-    @property
-    def application(self) -> str:
-        """What the names of the runner's connections begin with."""
-        return "kingpost-migrate:"
-
-    @property
-    def talkative(self) -> bool:
-        """True: operations that can be repeated ask first what is there."""
-        return True
-
-    @property
-    def rows_by(self) -> str:
-        """The options that give it real rows."""
-        return "--dump FILE, or with a function of yours with --fill MODULE:FUNCTION"
-
-    def _place(self) -> str | None:
+    def place(self) -> str | None:
+        """Which line of the revision has the statement that is about to run, if it is one."""
         file = Path(self.script.path)
         for code, line in _callers():
             if Path(code) == file:
