@@ -1,6 +1,21 @@
-"""What to read when a verdict is another one than expected."""
+"""Compares a verdict with the expected one, and says what to read when it is another."""
+
+import pytest
+from tests.kingpost.migrations.hazards.case import Case
+from tests.kingpost.migrations.hazards.servers import NotInstalled, Servers
 
 from kingpost.migrations.rehearsal.report import Report
+
+
+def check(servers: Servers, case: Case, major: int, rows: int = 1000) -> None:
+    """Rehearses a case; skips its test where that version of PostgreSQL is not installed."""
+    try:
+        report = servers.rehearse(case, major, rows)
+    except NotInstalled as reason:
+        pytest.skip(str(reason))
+
+    assert report.server.startswith(str(major))
+    assert report.verdict is case.expected(major), told(report)
 
 
 def told(report: Report) -> str:
