@@ -17,7 +17,8 @@ from benchmarks.lab.progress import Progress
 from benchmarks.lab.servers import ServerFailed
 from benchmarks.lab.tables import put_between
 from benchmarks.overload import plot, reporting
-from benchmarks.overload.storms import NO_LIMIT, Peak, Plan, Storm, StormFailed, peak, storm
+from benchmarks.overload.peak import Peak, highest, peaks
+from benchmarks.overload.storms import NO_LIMIT, Plan, Storm, StormFailed, storm
 from benchmarks.service.contenders import PeerError, all_peers, chosen
 from benchmarks.service.running import filled, say
 from kingpost.embedded import EmbeddedError
@@ -33,6 +34,7 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.overload", description=__doc__)
     parser.add_argument("--factors", default="1,2,5,10", help="of the peak (1,2,5,10)")
     parser.add_argument("--seconds", type=float, default=8, help="of a storm (8)")
+    parser.add_argument("--rounds", type=int, default=3, help="of a storm; the median counts (3)")
     parser.add_argument("--connections", type=int, default=800, help="of all clients (800)")
     parser.add_argument("--timeout", type=float, default=2.0, help="of a client, seconds (2)")
     parser.add_argument("--limits", default=f"{LIMIT},0", help=f"0 for none ({LIMIT},0)")
@@ -71,6 +73,7 @@ def _plan(given: argparse.Namespace) -> Plan:
         before=3,
         storm=given.seconds,
         after=8,
+        rounds=given.rounds,
         connections=given.connections,
         timeout=given.timeout,
         load_core=load_core,
@@ -81,25 +84,34 @@ def _plan(given: argparse.Namespace) -> Plan:
 def _run(given: argparse.Namespace, plan: Plan) -> tuple[list[Storm], Peak, str]:
     [peer] = chosen(all_peers(), f"kingpost-{given.driver}")
     wanted = list(_wanted(given, plan))
-    progress = Progress(1 + len(wanted), plan.before + plan.storm + plan.after + 4)
+    seconds = plan.before + plan.storm + plan.after + 4
+    progress = Progress(len(wanted) * (1 + plan.rounds), seconds)
+    found: list[list[Peak]] = []
     storms = []
     with (
         tempfile.TemporaryDirectory(prefix="benchmark-") as logs,
         filled(plan.load_core) as database,
     ):
-        progress.next("the peak")
-        best = peak(peer, database, plan, Path(logs))
         for factor, limit, retries in wanted:
-            what = f"{factor:g} × {best.per_second:.0f}/s, limit {limit}, {retries} retries"
-            progress.next(what)
-            seen = storm(
-                peer, database, plan, Path(logs),
-                peak_rate=best.per_second, factor=factor, limit=limit, retries=retries,
-            )  # fmt: skip
-            storms.append(seen)
+            progress.next("the peak")
+            found.append(peaks(peer, database, plan, Path(logs)))
+            rate = highest(found[:1]).per_second  # all storms are compared with one another
+            seen = []
+            for _ in range(plan.rounds):
+                progress.next(f"{factor:g} × {rate:.0f}/s, limit {limit}, {retries} retries")
+                one = storm(
+                    peer, database, plan, Path(logs),
+                    peak_rate=rate, factor=factor, limit=limit, retries=retries,
+                )  # fmt: skip
+                seen.append(one)
+            storms.append(_middle(seen))
         version = database.sql("SHOW server_version")[0][0]
     progress.end()
-    return storms, best, version
+    return storms, highest(found), version
+
+
+def _middle(storms: list[Storm]) -> Storm:
+    return sorted(storms, key=Storm.goodput)[(len(storms) - 1) // 2]
 
 
 def _wanted(given: argparse.Namespace, plan: Plan) -> Iterator[tuple[float, int, int]]:

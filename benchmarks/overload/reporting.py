@@ -5,34 +5,9 @@ from dataclasses import asdict
 from typing import Any
 
 from benchmarks.lab.tables import number, table
-from benchmarks.overload.storms import NO_LIMIT, Peak, Result, Storm
-
-# A second is normal when so many of its requests were done, and so fast.
-NORMAL_SHARE, NORMAL_SECONDS = 0.99, 0.25
-
-
-def normal_after(storm: Storm, watched: float) -> int | None:
-    """How many seconds after a storm the first normal one is over; 1 is at once.
-
-    Args:
-        storm: that has ended.
-        watched: seconds after it.
-
-    Returns:
-        The number of that second; None if there was none.
-    """
-    for second in range(int(watched)):
-        begin = storm.ended + second
-        due = [one for one in storm.results if begin <= one.due < begin + 1 and one.number == 0]
-        done = sorted(one.seconds for one in due if one.good)
-        if due and len(done) >= NORMAL_SHARE * len(due) and at(done, 0.99) <= NORMAL_SECONDS:
-            return second + 1
-    return None
-
-
-def at(times: Sequence[float], part: float) -> float:
-    """The time that this part of all is faster than; `times` are sorted."""
-    return times[min(len(times) - 1, int(len(times) * part))] if times else 0.0
+from benchmarks.overload.aftermath import at, normal_after, over_after, second_after
+from benchmarks.overload.peak import Peak
+from benchmarks.overload.storms import NO_LIMIT, Result, Storm
 
 
 def summary(storms: Sequence[Storm], peak: Peak, watched: float) -> str:
@@ -47,7 +22,8 @@ def summary(storms: Sequence[Storm], peak: Peak, watched: float) -> str:
         "p99 ms",
     ]
     head += ["lists done", "refused, 1/s", "refused p50 ms", "p99 ms"]
-    head += ["given up, 1/s", "unsent, 1/s", "normal in second", "clients' CPU"]
+    head += ["given up, 1/s", "unsent, 1/s", "over after, s", "first second done"]
+    head += ["p99 ms", "normal in second", "clients' CPU"]
     return table(head, [_row(one, peak, watched) for one in storms])
 
 
@@ -68,7 +44,10 @@ def _row(storm: Storm, peak: Peak, watched: float) -> list[str]:
         number(told["refused_per_second"]),
         *(number(told[name]) for name in ("refused_p50_ms", "refused_p99_ms")),
         *(number(told[name]) for name in ("given_up_per_second", "unsent_per_second")),
-        f"none of {watched:g}" if normal is None else str(normal),
+        f"{told['over_after']:g}",
+        f"{told['first_second_done']:.1%}",
+        number(told["first_second_p99_ms"]),
+        "none" if normal is None else str(normal),
         f"{storm.generator_cpu:.0%}",
     ]
 
@@ -80,6 +59,8 @@ def figures(storm: Storm, peak: Peak, watched: float) -> dict[str, Any]:
     lists = [one for one in during if one.kind == "page"]
     per_cpu = sum(one.good for one in during) / (storm.server_cpu or seconds)
     done, refused = _times(during, "good"), _times(during, "shed")
+    over = over_after(storm, peak.per_second)
+    first, first_p99 = second_after(storm, over)
     return {
         "factor": storm.factor,
         "limit": None if storm.limit == NO_LIMIT else storm.limit,
@@ -97,7 +78,10 @@ def figures(storm: Storm, peak: Peak, watched: float) -> dict[str, Any]:
         "refused_p99_ms": round(at(refused, 0.99), 1),
         "given_up_per_second": round(sum(one.unanswered for one in during) / seconds),
         "unsent_per_second": round(sum(one.unsent for one in during) / seconds),
-        "normal_in_second": normal_after(storm, watched),
+        "over_after": over,
+        "first_second_done": round(first, 3),
+        "first_second_p99_ms": round(first_p99 * 1e3),
+        "normal_in_second": normal_after(storm, watched, over),
         "clients_cpu": round(storm.generator_cpu, 2),
     }
 

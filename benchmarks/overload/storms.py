@@ -1,4 +1,4 @@
-"""The timed part: the peak first, then storms of several times as much, each on a fresh server."""
+"""Storms of several times as much as a process can do, each on a fresh server."""
 
 import json
 import subprocess
@@ -21,7 +21,6 @@ from benchmarks.service.measuring import requests_for
 SHARES = {"user": 40, "page": 30, "create": 30}
 NO_LIMIT = 1_000_000_000
 CALM = 0.5  # of the peak, before and after a storm
-_PEAK_CONNECTIONS = (32, 128, 256)
 _SHED = 503
 _SAMPLE_SECONDS = 0.2
 
@@ -40,6 +39,7 @@ class Plan:
         before: seconds of calm before a storm.
         storm: seconds.
         after: seconds of calm, and of watching, after it.
+        rounds: of each storm.
         connections: how many the clients may have at once in a storm.
         timeout: seconds after which a client gives up.
         load_core: of clients and PostgreSQL.
@@ -51,6 +51,7 @@ class Plan:
     before: float
     storm: float
     after: float
+    rounds: int
     connections: int
     timeout: float
     load_core: int
@@ -130,35 +131,6 @@ class Storm:
         return sum(one.good for one in self.during()) / (self.ended - self.began)
 
 
-@dataclass(frozen=True, slots=True)
-class Peak:
-    """What a process can do.
-
-    Attributes:
-        per_second: requests done in a second.
-        per_cpu_second: requests done in a second of CPU time of the server.
-    """
-
-    per_second: float
-    per_cpu_second: float
-
-
-def peak(peer: Peer, database: Postgres, plan: Plan, logs: Path) -> Peak:
-    """The most that is done when clients only wait for their answers."""
-    found = []
-    with running(peer, database, core=plan.server_core, logs=logs) as service:
-        for connections in (_PEAK_CONNECTIONS[0], *_PEAK_CONNECTIONS):  # the first warms up
-            order = _order(service, database, replace(plan, connections=connections), 0)
-            order = replace(order, phases=[(plan.peak_seconds, 0)], timeout=10.0)
-            used = service.server.cpu_seconds()
-            seen = _clients(order, plan)
-            used = service.server.cpu_seconds() - used
-            done = [one for one in seen.results if one.good]
-            in_time = [one for one in done if one.due + one.seconds < plan.peak_seconds]
-            found.append(Peak(len(in_time) / plan.peak_seconds, len(done) / used))
-    return max(found[1:], key=lambda one: one.per_second)
-
-
 def storm(
     peer: Peer,
     database: Postgres,
@@ -189,11 +161,11 @@ def storm(
     calm, rate = peak_rate * CALM, peak_rate * factor
     with running(limited, database, core=plan.server_core, logs=logs) as service:
         order = replace(
-            _order(service, database, plan, retries),
+            order_for(service, database, plan, retries),
             phases=[(plan.before, calm), (plan.storm, rate), (plan.after, calm)],
         )
         with Samples(service.server.process.pid) as samples:
-            seen = _clients(order, plan)
+            seen = run_clients(order, plan)
     ended = plan.before + plan.storm
     return Storm(
         factor,
@@ -208,7 +180,8 @@ def storm(
     )
 
 
-def _order(service: Contender, database: Postgres, plan: Plan, retries: int) -> Order:
+def order_for(service: Contender, database: Postgres, plan: Plan, retries: int) -> Order:
+    """What the clients have to do, but for when."""
     users = [row[0] for row in database.sql("SELECT id FROM users LIMIT 1000")]
     requests = requests_for(service.peer.paths, users)
     return Order(
@@ -281,7 +254,7 @@ class Seen:
     results: list[Result]
 
 
-def _clients(order: Order, plan: Plan) -> Seen:
+def run_clients(order: Order, plan: Plan) -> Seen:
     """Runs the clients."""
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.overload.generator"],

@@ -8,10 +8,12 @@ from contextlib import suppress
 from itertools import count
 
 import pytest
+from benchmarks.overload.aftermath import normal_after, over_after
 from benchmarks.overload.generator import TIMED_OUT, UNSENT, Clients, Order
+from benchmarks.overload.peak import Peak, highest
 from benchmarks.overload.plot import chart
-from benchmarks.overload.reporting import as_json, figures, normal_after, summary
-from benchmarks.overload.storms import NO_LIMIT, Peak, Result, Storm
+from benchmarks.overload.reporting import as_json, figures, summary
+from benchmarks.overload.storms import NO_LIMIT, Result, Storm
 
 PEAK = Peak(per_second=100, per_cpu_second=200)
 
@@ -64,6 +66,26 @@ def test_a_second_is_normal_when_nearly_all_of_it_is_done_quickly(
     assert normal_after(storm(*calm(3), *calm(4), *spoiled), watched=2) == second
 
 
+def test_a_storm_goes_on_while_clients_that_try_again_bring_too_much() -> None:
+    again = [Result("user", 4 + n / 400, 0.01, 503, 1) for n in range(400)]
+
+    assert over_after(storm(*calm(1), *calm(3)), peak_per_second=101) == 0
+    assert over_after(storm(*calm(3), *calm(4), *again, *calm(5)), peak_per_second=101) == 2
+
+
+def test_seconds_are_counted_from_when_a_storm_is_over() -> None:
+    refused = [Result("user", 3.5, 0.01, 503, 0)] * 2
+
+    assert normal_after(storm(*calm(3), *refused, *calm(4)), watched=2, since=1) == 1
+
+
+def test_the_peak_is_a_median_and_not_the_best_of_all() -> None:
+    few, many = Peak(100, 150), Peak(110, 140)
+    lucky = Peak(150, 150)
+
+    assert highest([[few, many], [lucky, many], [few, many]]) == many
+
+
 def test_the_table_says_which_storm_had_no_limit() -> None:
     shown = summary(
         [storm(*calm(1), *calm(3)), storm(*calm(1), limit=NO_LIMIT, retries=3)], PEAK, 1
@@ -71,7 +93,8 @@ def test_the_table_says_which_storm_had_no_limit() -> None:
 
     assert "| **2 × the peak** | 200 | 50 | 50% | 100% |" in shown
     assert "| 2 × the peak, 3 retries, no limit |" in shown
-    assert "none of 1" in shown
+    assert "| 0 | 100.0% | 10 | 1 |" in shown
+    assert "| 0 | 0.0% | 0 | none |" in shown
 
 
 def test_the_figures_for_programs_have_no_single_requests() -> None:
