@@ -70,7 +70,7 @@ class Metrics:
         )
         shed = Counter(
             "http_server_requests_shed",
-            "Requests refused: list, from three quarters of the limit on; any, at the limit",
+            "Requests refused: list, from seven eighths of the limit on; any, at the limit",
             ("kind",),
             registry=self.registry,
         )

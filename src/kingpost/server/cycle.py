@@ -7,9 +7,6 @@ from typing import TYPE_CHECKING, Any, cast
 from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
-from kingpost.middleware.identity import request_id_from, single
-from kingpost.server.refusal import CLOSE
-
 if TYPE_CHECKING:
     from uvicorn._types import ASGI3Application, ASGIReceiveEvent, ASGISendEvent, HTTPScope
 
@@ -105,27 +102,12 @@ class Cycle(RequestResponseCycle):
     def _refuse(self, connection: "GuardedProtocol") -> None:
         if self.transport.is_closing():
             return
-        if self.flow.write_paused:  # asks on and does not read the answers
-            self.transport.close()
-            return
-        if CLOSE in self.default_headers:
-            self.keep_alive = False
-        self._write_refusal()
+        method = self.scope["method"]
+        self._shedding.refuse(connection, method, self.scope["headers"], self.keep_alive)  # type: ignore[arg-type]  # a list, as we made it
         self.response_started = self.response_complete = True
-        if not self.keep_alive:
-            self.transport.close()
         self.on_response()
-        if self.keep_alive and not self.more_body:
+        if not self.more_body:
             self._shedding.hold(connection)
-
-    def _write_refusal(self) -> None:
-        request_id = request_id_from(single(self.scope["headers"], b"x-request-id"))  # type: ignore[arg-type]  # a list, as we made it
-        is_head = self.scope["method"] == "HEAD"
-        self.transport.write(
-            self._shedding.answer(
-                request_id, self.default_headers, head=is_head, closes=not self.keep_alive
-            )
-        )
 
     async def receive(self) -> "ASGIReceiveEvent":
         """The next piece of the content, or the news that no more comes (ASGI 3).

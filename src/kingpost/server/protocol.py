@@ -14,6 +14,7 @@ from kingpost.problems import ContentTooLarge, HeaderTooLarge, Problem, UriTooLo
 from kingpost.server.connections import Connections
 from kingpost.server.cycle import Cycle
 from kingpost.server.head import Limits, explain, path_and_query, without_upgrade
+from kingpost.server.operations import PATHS
 from kingpost.server.patience import Patience
 from kingpost.server.refusal import Refusal
 from kingpost.server.scopes import Scopes
@@ -114,7 +115,8 @@ class GuardedProtocol(HttpToolsProtocol):
             self._raw_bytes += len(data)
             if self._raw_bytes > self.limits.header_bytes + self.limits.url_bytes:
                 self.refusal.refuse(HeaderTooLarge())
-        self.patience.watch_head()
+        if self.in_head or self._idle.since is None:
+            self.patience.watch_head()
 
     def leave_unread(self) -> None:
         """What comes is not looked at until `read_on`."""
@@ -199,8 +201,11 @@ class GuardedProtocol(HttpToolsProtocol):
         self._late_bytes = 0
         self.patience.head.stop()
         keep_alive = version != "1.0" and self.parser.should_keep_alive()
-        scope = self._scopes.scope(method, version, path, query, self.headers)
         waits = self.is_answering()
+        if self.shedding.is_full() and not waits and path not in PATHS:
+            self.shedding.refuse_at_once(self, method.decode(), keep_alive)
+            return
+        scope = self._scopes.scope(method, version, path, query, self.headers)
         self.cycle = cycle = Cycle(self, scope, keep_alive=keep_alive)
         if waits:
             self.flow.pause_reading()
@@ -224,6 +229,9 @@ class GuardedProtocol(HttpToolsProtocol):
         self.patience.content.stop()
         if self.cycle.response_complete:
             self.patience.head.stop()  # that was the time of the content; a head has its own
+            if cast(Any, self.cycle) is self.shedding.refused:
+                self._forget_request()
+                self.shedding.hold(self)
         else:
             self.cycle.more_body = False
             self.cycle.message_event.set()
@@ -268,8 +276,12 @@ class GuardedProtocol(HttpToolsProtocol):
         else:
             self.flow.resume_reading()
             self._idle.start()
-            if not (self.in_body or self.in_head):  # an idle connection keeps nothing
-                self.cycle, self.headers = cast(Any, None), []
+            if not (self.in_body or self.in_head):
+                self._forget_request()
+
+    def _forget_request(self) -> None:
+        """An idle connection keeps nothing."""
+        self.cycle, self.headers = cast(Any, None), []
 
     def drain(self) -> None:
         """The server will end soon: the answer in progress closes this connection."""

@@ -3,15 +3,17 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import structlog
 from starlette.types import Scope
 
 from kingpost.middleware.answers import RawHeaders
+from kingpost.middleware.identity import request_id_from, single
 from kingpost.problems import Busy
+from kingpost.server.head import Headers
 from kingpost.server.operations import PATHS
-from kingpost.server.refusal import refusal_bytes
+from kingpost.server.refusal import CLOSE, refusal_bytes
 from kingpost.server.state import State
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 # Clients that are refused together should not come back together.
 RETRY_SECONDS = (1, 2, 3)
 # So many refusals a second cost about 5 % of a core. What comes beyond waits unread.
-PER_SECOND = 1000
+PER_SECOND = 2000
 BURST_SECONDS = 0.05
 # The shortest Retry-After: who waits as long as told does not notice.
 UNREAD_SECONDS = 1.0
@@ -30,13 +32,28 @@ _ID = "~"  # is in no request id and nowhere else in the answer
 
 T = TypeVar("T")
 
+
+class Refused:
+    """Stands for a request that was answered when its head was there, in the place of a `Cycle`.
+
+    Attributes:
+        response_complete: what else comes of the request is dropped.
+        message_event: set by uvicorn when the connection ends; nobody waits for it.
+    """
+
+    response_complete = True
+
+    def __init__(self) -> None:
+        self.message_event = asyncio.Event()
+
+
 _log = structlog.get_logger("kingpost.shedding")
 
 
 class Shedding:
     """Counts the requests that a process works on, and says which one is too many.
 
-    Lists are refused from three quarters of the limit on, everything else at the limit, health
+    Lists are refused from seven eighths of the limit on, everything else at the limit, health
     never. A refusal is prepared bytes; the application is not asked. While there are too many
     refusals even for that, a connection that had one is not read for a moment.
 
@@ -46,18 +63,20 @@ class Shedding:
 
     Attributes:
         working: requests being worked on; one that waits for its client is not among them.
+        refused: in the place of the request that a connection serves.
         lists_from: where lists begin to be refused.
     """
 
     __slots__ = (
         *("_defaults", "_held", "_next", "_shed", "_state", "_templates"),
-        *("_ticking", "_turn", "lists_from", "most", "working"),
+        *("_ticking", "_turn", "lists_from", "most", "refused", "working"),
     )
 
     def __init__(self, most: int, state: State) -> None:
         self.working = 0
+        self.refused = Refused()
         self.most = most
-        self.lists_from = max(1, most * 3 // 4)
+        self.lists_from = max(1, most * 7 // 8)
         self._state = state
         self._shed = 0  # since the last line of the log
         self._turn = 0
@@ -92,11 +111,52 @@ class Shedding:
         """
         if scope["path"] in PATHS:
             return False
-        is_full = self.working >= self.most
+        is_full = self.is_full()
         if not is_full and not self._state.is_list(scope):
             return False
         self._note("any" if is_full else "list", scope["method"])
         return True
+
+    def is_full(self) -> bool:
+        """Whether the limit is reached: all but health is refused."""
+        return self.working >= self.most
+
+    def refuse_at_once(self, connection: "GuardedProtocol", method: str, keep_alive: bool) -> None:
+        """Refuses a request whose head was read, before there is a scope or a task for it.
+
+        So it costs little more than to parse it. What else comes of it is dropped.
+
+        Args:
+            connection: whose turn it is.
+            method: of the request.
+            keep_alive: whether the connection may serve another one.
+        """
+        self._note("any", method)
+        connection.cycle = cast(Any, self.refused)
+        self.refuse(connection, method, connection.headers, keep_alive)
+        connection.on_response_complete()
+
+    def refuse(
+        self, connection: "GuardedProtocol", method: str, headers: Headers, keep_alive: bool
+    ) -> None:
+        """Answers a request in place of the application.
+
+        Args:
+            connection: whose turn it is.
+            method: of the request.
+            headers: of it, names in lower case.
+            keep_alive: whether the connection may serve another one.
+        """
+        transport = connection.transport
+        if connection.flow.write_paused:  # asks on and does not read the answers
+            transport.close()
+            return
+        defaults = connection.server_state.default_headers
+        closes = not keep_alive or CLOSE in defaults
+        request_id = request_id_from(single(headers, b"x-request-id"))
+        transport.write(self.answer(request_id, defaults, head=method == "HEAD", closes=closes))
+        if closes:
+            transport.close()
 
     def _note(self, kind: str, method: str) -> None:
         metrics = self._state.metrics

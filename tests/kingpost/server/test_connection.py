@@ -36,6 +36,9 @@ class Wire(asyncio.Transport):
     def get_write_buffer_size(self) -> int:
         return 0
 
+    def can_write_eof(self) -> bool:
+        return False
+
     def pause_reading(self) -> None:
         pass
 
@@ -104,6 +107,40 @@ async def test_the_rest_of_a_body_and_the_head_after_it_have_a_time_each(connect
     assert connection.patience.head._handle not in (None, body)
     connection.data_received(b"\r\n")
     await answered(connection, 2)
+    connection.connection_lost(None)
+
+
+@pytest.fixture
+def full(config: ServerConfig) -> None:
+    """The process has as much to do as it may have."""
+    assert config.shedding is not None
+    config.shedding.working = config.shedding.most
+
+
+@pytest.mark.usefixtures("full")
+async def test_a_refused_request_leaves_its_connection_as_idle_as_a_served_one(connection):
+    connection.data_received(HEAD + b"\r\n")
+
+    assert connection.transport._transport.written.startswith(b"HTTP/1.1 503 ")
+    assert connection.patience.head.since is None
+    assert connection.patience.turn().wait is Wait.IDLE
+    assert (connection.cycle, connection.headers) == (None, [])
+    connection.connection_lost(None)
+
+
+@pytest.mark.usefixtures("full")
+async def test_a_head_that_begins_behind_a_refusal_has_its_time(connection):
+    connection.data_received(HEAD + b"\r\n" + HEAD)
+
+    assert connection.patience.head.since is not None
+    connection.connection_lost(None)
+
+
+@pytest.mark.usefixtures("full")
+async def test_a_client_may_leave_in_the_middle_of_a_refused_request(connection):
+    connection.data_received(HEAD + b"Content-Length: 3\r\n\r\na")
+    assert connection.transport._transport.written.count(b"HTTP/1.1 503 ") == 1
+
     connection.connection_lost(None)
 
 

@@ -14,7 +14,7 @@ from kingpost.server import State, shedding
 from kingpost.server.operations import PATHS
 from kingpost.server.shedding import Shedding
 
-MOST, LISTS_FROM = 8, 6
+MOST, LISTS_FROM = 8, 7
 GET = b"GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n"
 UPLOAD = b"POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n\r\n"
 
@@ -143,6 +143,14 @@ def test_content_that_follows_a_refusal_is_dropped(service: Service, crowd: Crow
     assert connection.answer().status == 503
 
     assert connection.send(b"abc" + GET % b"/livez").answer().status == 200
+
+
+def test_many_that_come_together_are_each_refused(service: Service, crowd: Crowd) -> None:
+    crowd.grow(MOST)
+    connection = service.connect().send((UPLOAD + b"abc" + GET % b"/hello") * 200)
+
+    assert {connection.answer().status for _ in range(400)} == {503}
+    assert connection.send(GET % b"/livez").answer().status == 200
 
 
 def test_many_that_wait_on_one_connection_are_each_refused(service: Service, crowd: Crowd) -> None:
