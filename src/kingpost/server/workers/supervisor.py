@@ -1,13 +1,12 @@
 """Looks after the processes that serve: starts them, replaces those that die, ends them."""
 
-import contextlib
 import select
 import shutil
 import signal
 import socket
 import tempfile
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import structlog
 
 from kingpost.observability import configure_logging
 from kingpost.server.workers.handover import Handover, Taken
+from kingpost.server.workers.signals import Signals
 from kingpost.server.workers.worker import (
     ASKED_TO_END,
     END,
@@ -70,7 +70,7 @@ class Supervisor:
         self._workers: list[Worker] = []
         self._due: dict[int, float] = {}
         self._old: list[Worker] = []
-        self._signals: list[int] = []
+        self._signals = Signals(SIGNALS)
         self._failures = 0
         self._end_by: float | None = None
         self._tick = time.monotonic()
@@ -87,7 +87,7 @@ class Supervisor:
         configure_logging(self._settings.log_level, json=production)
         self._folder = Path(tempfile.mkdtemp(prefix="kingpost-workers-"))
         try:
-            with self._catching():
+            with self._signals:
                 self._due = dict.fromkeys(range(self._settings.workers), 0.0)
                 while self._workers or self._due:
                     self._turn()
@@ -102,30 +102,11 @@ class Supervisor:
                 "the reason is above; with one worker it is easier to see"
             )
 
-    @contextlib.contextmanager
-    def _catching(self) -> Generator[None, None, None]:
-        self._wake, wake = socket.socketpair()
-        for end in (self._wake, wake):
-            end.setblocking(False)
-        before = {number: signal.signal(number, self._on_signal) for number in SIGNALS}
-        signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
-        try:
-            yield
-        finally:
-            signal.set_wakeup_fd(-1)
-            for number, handler in before.items():
-                signal.signal(number, handler)
-            wake.close()
-            self._wake.close()
-
-    def _on_signal(self, number: int, _frame: object) -> None:
-        self._signals.append(number)
-
     def _turn(self) -> None:
         self._start_due()
         self._wait()
-        while self._signals:
-            self._obey(self._signals.pop(0))
+        for number in self._signals.caught():
+            self._obey(number)
         for worker in list(self._workers):
             self._hear(worker)
         self._watch()
@@ -151,7 +132,7 @@ class Supervisor:
         """In the new process: what belongs to the supervisor must not stay open here."""
         for worker in self._workers:
             worker.wire.close()
-        self._wake.close()
+        self._signals.close()
         if self._offer is not None:
             self._offer.close()
         if self._taken is not None:
@@ -164,13 +145,11 @@ class Supervisor:
 
     def _wait(self) -> None:
         offered = self._offer.wires if self._offer else []
-        wires = [self._wake, *offered, *(worker.wire for worker in self._workers)]
+        wires = [self._signals.wire, *offered, *(worker.wire for worker in self._workers)]
         pause = TICK_SECONDS
         if self._due:
             pause = min(pause, max(0.0, min(self._due.values()) - time.monotonic()))
         select.select(wires, [], [], pause)
-        with contextlib.suppress(BlockingIOError):
-            self._wake.recv(4096)
 
     def _obey(self, number: int) -> None:
         if number == signal.SIGHUP:
