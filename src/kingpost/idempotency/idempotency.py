@@ -112,13 +112,10 @@ class Idempotency:
             await deferred.give_up()
             if claim.outcome is None:
                 return await self._failed(keyed, claim, error)
-        except BaseException:
+        finally:
             await deferred.give_up()
-            raise
         # it may be that the endpoint has caught what the claim has raised
-        await deferred.give_up()
-        assert claim.outcome is not None  # noqa: S101 - each branch above has left otherwise
-        return claim.outcome if isinstance(claim.outcome, StoredAnswer) else _raise(claim.outcome)
+        return claim.answer()
 
     async def _finish(
         self, keyed: KeyedRequest, deferred: Deferred, formed: R, answer: StoredAnswer | None
@@ -219,6 +216,12 @@ class _Claim:
             raise self.outcome
         self.is_made = True
 
+    def answer(self) -> StoredAnswer:
+        if isinstance(self.outcome, Problem):
+            raise self.outcome
+        assert self.outcome is not None  # noqa: S101 - asked for only if it is there
+        return self.outcome
+
     def _replay(self, row: list[Any]) -> None:
         try:
             self.outcome = self._idempotency.replay(self._keyed, row)
@@ -230,7 +233,3 @@ class _Claim:
 
 def _reason(error: BaseException) -> str | None:
     return _UNIQUE if isinstance(error, _Overtaken) else rerun_reason(error)
-
-
-def _raise(problem: Problem) -> Any:
-    raise problem
