@@ -5,6 +5,7 @@ that what is read tells who wrote it.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -129,17 +130,4 @@ def _before(operations: Iterable[Operation], later: Operation) -> list[Operation
 
 
 def _renamed(history: History, **kinds: str) -> History:
-    return History(
-        [
-            Operation(
-                o.process,
-                kinds.get(o.kind, o.kind),
-                o.value,
-                o.invoked,
-                o.completed,
-                o.outcome,
-                o.result,
-            )
-            for o in history
-        ]
-    )
+    return History([replace(o, kind=kinds.get(o.kind, o.kind)) for o in history])

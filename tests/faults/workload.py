@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from uuid import uuid4
 
 import httpx
@@ -121,9 +122,8 @@ async def read(client: Client, edits: History, path: str) -> httpx.Response:
 
 
 def version_of(answer: httpx.Response) -> int:
-    found = re.match(
-        r'"(\d+)\b', answer.headers["etag"]
-    )  # that of the post; the author has one too
+    # that of the post; the author has one too
+    found = re.match(r'"(\d+)\b', answer.headers["etag"])
     assert found, answer.headers["etag"]
     return int(found[1])
 
@@ -145,11 +145,5 @@ async def judge(fleet: Fleet, author: str, history: History, edits: History) -> 
 
 def only(history: History, change: str, look: str) -> History:
     """The changes of one kind, and the reads that belong to it under the name of `read`."""
-    kept = History()
-    for operation in history:
-        if operation.kind == change:
-            kept.operations.append(operation)
-        elif operation.kind == look:
-            operation.kind = "read"
-            kept.operations.append(operation)
-    return kept
+    kept = [operation for operation in history if operation.kind in {change, look}]
+    return History([replace(it, kind="read") if it.kind == look else it for it in kept])
