@@ -24,6 +24,7 @@ class RequestContext:
         abandoned: the deadline has passed and the client has its answer; commit nothing.
         address: of the client, as the server knows it; None if it has none.
         limits: headers that say what is left of the client's rate limit.
+        notes: further fields of its lines in the log, such as `trace_id`.
     """
 
     request_id: str

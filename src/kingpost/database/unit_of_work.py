@@ -148,6 +148,9 @@ class UnitOfWork:
         related objects (give the foreign key), values given as SQL, and models in an inheritance.
         The object stays as it is; hooks on sessions are not called.
 
+        For a request with an Idempotency-Key the same statement is part of the transaction whose
+        COMMIT waits for the answer (`Deferred`).
+
         The answer sees other tables as they were when the statement began.
 
         Args:

@@ -1,7 +1,8 @@
 """The route class: what happens to a request between routing and the endpoint.
 
 The order is that of the status policy: 401, 403 and 429 (before anything of the request is looked
-at), then the query, then 413, 415 and 400 for the body, then 422 by FastAPI's own validation.
+at), then the query, then 415, 413, 408 and 400 for the body and the Idempotency-Key, then 422 by
+FastAPI's own validation.
 """
 
 from collections.abc import Awaitable, Callable

@@ -16,6 +16,7 @@ _HOST = re.compile(
     rb"(\[[0-9A-Fa-f:.]+\]|(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+)(?::([0-9]{0,5}))?"
 )
 _METHOD_THEN_TARGET = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+( |\Z)")
+_SCHEMES = (b"http", b"https")
 # Orchestrators probe by address, whatever the names the service answers to.
 _PROBES = (b"/livez", b"/readyz")
 
@@ -156,9 +157,6 @@ def _origin_form(method: bytes, url: bytes) -> tuple[bytes, bytes | None]:
     authority = url.split(b"://", 1)[1].split(b"/", 1)[0].split(b"?", 1)[0]
     query = b"?" + parsed.query if parsed.query else b""
     return (parsed.path or b"/") + query, authority
-
-
-_SCHEMES = (b"http", b"https")
 
 
 def _check_allowed(host: bytes | None, target: bytes, limits: Limits, port: int | None) -> None:
