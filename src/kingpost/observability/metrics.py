@@ -86,6 +86,7 @@ class Metrics:
         )
         self._known_requests: dict[tuple[str, str | None, int], Tally] = {}
         self._register_database()
+        self._register_keys()
         self._register_process()
 
     def _register_connections(self) -> None:
@@ -121,6 +122,7 @@ class Metrics:
             registry=self.registry,
         )
 
+    def _register_keys(self) -> None:
         self._idempotency = Counter(
             "http_server_idempotent_requests",
             "Requests with an Idempotency-Key: new, replay, in_flight, mismatch",
