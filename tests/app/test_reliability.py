@@ -5,16 +5,13 @@ import re
 import signal
 import socket
 import struct
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from uuid import uuid4
 
 import httpx
 import pytest
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import create_async_engine
-from sqlalchemy.pool import NullPool
-from tests.kingpost.support import Outside, until
+from tests.kingpost.support import Outside, holding, until
 
 from kingpost.testing.process import ServerProcess
 
@@ -43,16 +40,9 @@ def client_of(server: ServerProcess) -> httpx.AsyncClient:
     )
 
 
-@asynccontextmanager
-async def locked(server: ServerProcess, table: str = "users") -> AsyncIterator[None]:
+def locked(server: ServerProcess, table: str = "users") -> AbstractAsyncContextManager[None]:
     """Nobody else can even read the table inside the block."""
-    engine = create_async_engine(server.database_url, poolclass=NullPool)
-    try:
-        async with engine.begin() as connection:
-            await connection.execute(text(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE"))
-            yield
-    finally:
-        await engine.dispose()
+    return holding(server.database_url, f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
 
 
 async def count(server: ServerProcess, sessions: str) -> int:

@@ -2,31 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import pytest
-from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import create_async_engine
-from sqlalchemy.pool import NullPool
 from tests.faults.rig.journal import Run
 from tests.faults.rig.scene import Scene, heal, loaded
+from tests.kingpost.support import holding
 
 OTHERS = "datname = current_database() AND application_name = 'app' AND pid <> pg_backend_pid()"
-
-
-@asynccontextmanager
-async def holding(stage: Scene, *statements: str) -> AsyncIterator[None]:
-    """A transaction of somebody else that has run these statements and idles inside the block."""
-    engine = create_async_engine(stage.postgres.url(stage.database), poolclass=NullPool)
-    try:
-        async with engine.begin() as connection:
-            for statement in statements:
-                await connection.execute(text(statement))
-            yield
-    finally:
-        await engine.dispose()
 
 
 async def test_a_killed_backend_loses_nothing(stage: Scene) -> None:
@@ -129,15 +112,17 @@ async def test_terminated_and_cancelled_sessions_lose_nothing(stage: Scene) -> N
     ids=["table", "rows"],
 )
 async def test_a_lock_that_is_held_is_answered_for_in_time(stage: Scene, hold: str) -> None:
-    async with loaded(stage) as run, holding(stage, hold):
+    url = stage.postgres.url(stage.database)
+    async with loaded(stage) as run, holding(url, hold):
         await stage.lasts(2, long=10)
         heal(run)
 
 
 async def test_a_holder_that_idles_in_its_transaction_is_ended(stage: Scene) -> None:
     limit = "SET LOCAL idle_in_transaction_session_timeout = '1s'"
+    url = stage.postgres.url(stage.database)
     async with loaded(stage) as run:
         with pytest.raises(DBAPIError):  # its own COMMIT finds the connection closed
-            async with holding(stage, limit, "SELECT FROM users FOR UPDATE"):
+            async with holding(url, limit, "SELECT FROM users FOR UPDATE"):
                 await asyncio.sleep(2)  # how long it idles
         heal(run)

@@ -2,18 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from uuid import uuid4
 
 import httpx
 import pytest
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import create_async_engine
-from sqlalchemy.pool import NullPool
 from tests.faults.checkers import check_causal, check_feed, check_ids, check_set
 from tests.faults.histories import History
 from tests.faults.reading import POSTS, Feed, all_posts
-from tests.kingpost.support import Outside, until
+from tests.kingpost.support import Outside, holding, until
 
 from kingpost.testing.process import ServerProcess
 
@@ -22,17 +19,10 @@ WAITING = (
 )
 
 
-@asynccontextmanager
-async def delayed(server: ServerProcess, author: str) -> AsyncIterator[None]:
+def delayed(server: ServerProcess, author: str) -> AbstractAsyncContextManager[None]:
     """A new post of this author waits for the block to end before it commits."""
-    engine = create_async_engine(server.database_url, poolclass=NullPool)
-    try:
-        async with engine.begin() as connection:
-            lock = text("SELECT 1 FROM users WHERE id = CAST(:id AS uuid) FOR UPDATE")
-            await connection.execute(lock, {"id": author})
-            yield
-    finally:
-        await engine.dispose()
+    lock = f"SELECT 1 FROM users WHERE id = '{author}' FOR UPDATE"  # noqa: S608 - a UUID of ours
+    return holding(server.database_url, lock)
 
 
 def unique(name: str) -> str:

@@ -1,7 +1,8 @@
 """What several test modules of the library need beside fixtures."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 from sqlalchemy import text
@@ -49,6 +50,19 @@ class Outside:
     async def _run(self, statement: str, **values: Any) -> list[Any]:
         result = await self._connection.execute(text(statement), values)
         return list(result) if result.returns_rows else []
+
+
+@asynccontextmanager
+async def holding(url: str, *statements: str) -> AsyncIterator[None]:
+    """A transaction of somebody else that has run these statements and idles inside the block."""
+    engine = create_async_engine(url, poolclass=NullPool)
+    try:
+        async with engine.begin() as connection:
+            for statement in statements:
+                await connection.execute(text(statement))
+            yield
+    finally:
+        await engine.dispose()
 
 
 async def until(condition: Callable[[], Any], *, seconds: float = 30) -> None:

@@ -7,10 +7,8 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import create_async_engine
 from tests.kingpost.proxy import proxied
-from tests.kingpost.support import until
+from tests.kingpost.support import holding, until
 
 from kingpost.testing.databases import execute
 from kingpost.testing.lifespan import running
@@ -168,16 +166,12 @@ async def test_an_expired_answer_is_forgotten_and_overwritten(post, database_url
 
 
 async def test_a_request_beside_the_first_is_told_to_wait(post, database_url):
-    engine = create_async_engine(database_url)
     held = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND database IN "
     held += "(SELECT oid FROM pg_database WHERE datname = current_database())"
-    async with engine.connect() as other:
-        await other.execute(text("LOCK TABLE users IN ACCESS EXCLUSIVE MODE"))
+    async with holding(database_url, "LOCK TABLE users IN ACCESS EXCLUSIVE MODE"):
         first = asyncio.create_task(post("/users", "k", ADA))
         await until(lambda: execute(database_url, held))
         beside = await post("/users", "k", ADA)
-        await other.rollback()
-    await engine.dispose()
 
     assert beside.status_code == 409
     assert beside.json()["type"] == "/problems/idempotency-in-flight"

@@ -2,16 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import httpx
 import pytest
 import pytest_asyncio
-from sqlalchemy import make_url, text
-from sqlalchemy.ext.asyncio import create_async_engine
-from sqlalchemy.pool import NullPool
+from sqlalchemy import make_url
 from tests.kingpost.proxy import Proxy, proxied
+from tests.kingpost.support import holding
 
 from kingpost.testing.process import ServerProcess, launch
 from kingpost.testing.service import key_for
@@ -68,17 +67,11 @@ async def behind(
         await asyncio.to_thread(process.close)
 
 
-@asynccontextmanager
-async def locked(postgres: Any, proxy: Proxy) -> AsyncIterator[None]:
+def locked(postgres: Any, proxy: Proxy) -> AbstractAsyncContextManager[None]:
     """Nobody can change a user inside the block; the lock does not go through the proxy."""
     url = make_url(proxy.url)
-    engine = create_async_engine(
-        postgres.url(url.database, url.get_driver_name()), poolclass=NullPool
-    )
-    async with engine.begin() as connection:
-        await connection.execute(text("LOCK TABLE users IN EXCLUSIVE MODE"))
-        yield
-    await engine.dispose()
+    past = postgres.url(url.database, url.get_driver_name())
+    return holding(past, "LOCK TABLE users IN EXCLUSIVE MODE")
 
 
 async def until(http: httpx.AsyncClient, path: str, words: str) -> None:
