@@ -10,6 +10,8 @@ from typing import Literal
 
 from sqlalchemy.engine import make_url
 
+from kingpost.database.drivers.connecting import HangUp
+
 COMMIT = re.compile(rb"\bCOMMIT\b")  # and not the one in READ COMMITTED
 
 
@@ -32,12 +34,16 @@ class Proxy:
         self.at_commit: Literal["forward", "lose request", "lose reply", "hold reply"] = "forward"
         self.reply_held = asyncio.Event()
         self.reply_released = asyncio.Event()
+        self.accepted = 0
+        self.freeze_at: re.Pattern[bytes] | None = None
+        """Freezes as soon as a client says this."""
         self._flowing = asyncio.Event()
         self._flowing.set()
         self.answer_held = asyncio.Event()
         self._answering = asyncio.Event()
         self._answering.set()
         self._writers: set[asyncio.StreamWriter] = set()
+        self._clients: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
     def freeze(self) -> None:
@@ -45,6 +51,16 @@ class Proxy:
 
     def thaw(self) -> None:
         self._flowing.set()
+
+    def forget(self) -> None:
+        """What is open now is silent for ever, as after a failover; new connections work."""
+        self._flowing = asyncio.Event()
+        self._flowing.set()
+
+    def clients(self) -> int:
+        """How many have connected and not hung up."""
+        numbers = [it.get_extra_info("socket").fileno() for it in self._clients]
+        return sum(number >= 0 and not HangUp(number).happened() for number in numbers)
 
     def hold_answers(self) -> None:
         """Questions go through; `answer_held` is set when the first answer has come."""
@@ -92,11 +108,14 @@ class Proxy:
         assert task is not None
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        self.accepted += 1
+        self._clients.add(to_client)
         with suppress(OSError, asyncio.CancelledError):
             server, to_server = await asyncio.open_unix_connection(self._server)
             self._writers |= {to_client, to_server}
             await _Link(self, client, to_client, server, to_server).run()
         self._writers -= {to_client}
+        self._clients -= {to_client}
 
 
 class _Link:
@@ -109,6 +128,7 @@ class _Link:
         to_server: asyncio.StreamWriter,
     ) -> None:
         self.proxy, self.client, self.server = proxy, client, server
+        self.flowing = proxy._flowing
         self.to_client, self.to_server = to_client, to_server
         self.waiting = False  # the client has spoken last
         self.committing = False
@@ -126,7 +146,9 @@ class _Link:
 
     async def _upstream(self) -> None:
         while data := await self.client.read(65536):
-            await self.proxy._flowing.wait()
+            if self.proxy.freeze_at is not None and self.proxy.freeze_at.search(data):
+                self.proxy.freeze()
+            await self.flowing.wait()
             if not self.waiting:
                 self.proxy.round_trips.append(b"")
             self.waiting = True
@@ -140,7 +162,7 @@ class _Link:
 
     async def _downstream(self) -> None:
         while data := await self.server.read(65536):
-            await self.proxy._flowing.wait()
+            await self.flowing.wait()
             if not self.proxy._answering.is_set():
                 self.proxy.answer_held.set()
                 await self.proxy._answering.wait()

@@ -22,9 +22,9 @@ _log = structlog.get_logger("kingpost.deadline")
 class Deadline:
     """Answers 503 when an answer has not begun in time, without waiting for the application.
 
-    Ending a query on a silent server takes both drivers seconds (asyncpg 2, psycopg 10), so the
-    client gets its answer first, and the application is cancelled behind its back. What it
-    sends after that is dropped. An answer that has begun is not cut.
+    Ending a query on a silent server takes both drivers two seconds, so the client gets its
+    answer first, and the application is cancelled behind its back. What it sends after that is
+    dropped. An answer that has begun is not cut.
 
     Time runs from the first byte of the request's head being understood, so that an upload that
     never ends counts too.

@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import Any
 
 from kingpost.database.drivers.connecting import (
+    CANCEL_SECONDS,
     DIRECT_SETTINGS,
     NO_MORE,
     PREPARED_STATEMENTS,
@@ -19,7 +20,6 @@ from kingpost.database.drivers.connecting import (
 )
 from kingpost.database.options import DatabaseOptions
 
-_CLOSE_TIMEOUT = 2.0
 _OF_SQLALCHEMY = ("prepared_statement_cache_size", "prepared_statement_name_func")
 
 
@@ -76,7 +76,7 @@ class AsyncpgConnection:
     async def close(self) -> None:
         """Cancels what still runs, then says goodbye."""
         with suppress(Exception):  # asyncpg has then aborted the connection
-            await self._connection.close(timeout=_CLOSE_TIMEOUT)
+            await self._connection.close(timeout=CANCEL_SECONDS)
 
     def abort(self) -> None:
         """Ends the connection at once."""

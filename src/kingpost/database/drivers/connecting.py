@@ -15,6 +15,9 @@ _GONE = select.POLLHUP | select.POLLERR | select.POLLNVAL | getattr(select, "POL
 # A peer that vanished without a word is noticed after about this many seconds (tcp(7)).
 TCP_IDLE, TCP_INTERVAL, TCP_COUNT, TCP_USER_TIMEOUT = 5, 2, 3, 10
 
+# How long a server has to end what was cancelled, before its connection is torn down.
+CANCEL_SECONDS = 2.0
+
 # Plans that a direct connection keeps: one per statement of the service, and some to spare.
 PREPARED_STATEMENTS = 256
 

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from kingpost.database.drivers.connecting import (
+    CANCEL_SECONDS,
     DIRECT_SETTINGS,
     NO_MORE,
     PREPARED_STATEMENTS,
@@ -87,7 +88,7 @@ class PsycopgConnection:
         return self._connection.closed or self._hang_up.happened()
 
     async def close(self) -> None:
-        """Says goodbye; what ran was cancelled by psycopg when its task was."""
+        """Says goodbye; what ran was cancelled when its task was."""
         await self._connection.close()
 
     def abort(self) -> None:
@@ -98,14 +99,20 @@ class PsycopgConnection:
 def _creator(
     options: DatabaseOptions, more: Mapping[str, str] = NO_MORE, *, autocommit: bool = False
 ) -> Callable[..., Awaitable[Any]]:
-    import psycopg  # noqa: PLC0415 - only one of the drivers needs to be installed
+    # only one of the drivers needs to be installed
+    import psycopg  # noqa: PLC0415 - see above
+
+    from kingpost.database.drivers.psycopg_connection import (  # noqa: PLC0415 - see above
+        ImpatientConnection,
+    )
 
     async def connect(*args: Any, **kwargs: Any) -> Any:
-        connection = await psycopg.AsyncConnection.connect(*args, **kwargs, autocommit=True)
+        connection = await ImpatientConnection.connect(*args, **kwargs, autocommit=True)
         try:
             if settings := settings_sql(options, more):
                 await connection.execute(settings)
             await connection.set_autocommit(autocommit)
+            connection.patience = CANCEL_SECONDS
         except BaseException:
             await connection.close()
             raise
