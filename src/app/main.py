@@ -146,10 +146,9 @@ def authenticator(settings: Settings, keys: KeyAuthenticator) -> Authenticator:
 
 
 def checks(database: Database) -> dict[str, Check]:
-    return {
-        "database": database.ping,
-        "revision": revision_check(database.probes, MIGRATIONS),
-    }
+    probes = database.probes
+    revision = revision_check(probes.engine, MIGRATIONS)
+    return {"database": database.ping, "revision": lambda: probes.ask(revision)}
 
 
 def lifespan(

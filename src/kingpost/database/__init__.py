@@ -21,6 +21,7 @@ from kingpost.database.models import (
 )
 from kingpost.database.observer import DatabaseObserver
 from kingpost.database.options import DatabaseOptions, PoolStatus
+from kingpost.database.probes import Probes
 from kingpost.database.purging import Purge
 from kingpost.database.reads import Reads
 from kingpost.database.statements import KeyQuery, Query, Statement
@@ -38,6 +39,7 @@ __all__ = [
     "DirectPool",
     "KeyQuery",
     "PoolStatus",
+    "Probes",
     "Purge",
     "Query",
     "Reads",

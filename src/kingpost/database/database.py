@@ -1,9 +1,7 @@
 """The database of a service: its engine, its sessions, its pool."""
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from typing import Any, TypeVar, cast
 
 from sqlalchemy import MetaData, event, text
@@ -29,16 +27,14 @@ from kingpost.database.insert_plan import InsertPlans
 from kingpost.database.nesting import refuse_nested
 from kingpost.database.observer import DatabaseObserver, Reporter, observe
 from kingpost.database.options import DatabaseOptions, PoolStatus
+from kingpost.database.probes import Probes
 from kingpost.database.reads import READ_ATTEMPTS, Reads
 from kingpost.database.retry import rerun
 from kingpost.database.unit_of_work import UnitOfWork
-from kingpost.problems import Unavailable
 
 T = TypeVar("T")
 
-_LOG = logging.getLogger("kingpost.database")
 _KEPT_FOR_READS = 2
-_STRAYS: set[asyncio.Task[None]] = set()
 
 
 class Database:
@@ -52,8 +48,7 @@ class Database:
 
     Attributes:
         engine: for migrations and tools; a service uses `unit_of_work`, `reads` and `read`.
-        probes: one further connection, for the checks of readiness: they ask whether the
-            database works, and would learn in a pool only that it is full.
+        probes: one further connection, for the checks of readiness.
         direct: for statements without SQLAlchemy that are a transaction by themselves; None
             behind PgBouncer.
         reads: queries without the ORM, one round trip each.
@@ -74,7 +69,7 @@ class Database:
         self.observer = observer or DatabaseObserver()
         self.constraints = ConstraintMap(metadata)
         self.engine = make_engine(options)
-        self.probes = make_engine(replace(options, pool_size=1))
+        self.probes = Probes(options)
         self._reporter = Reporter(self.observer, options.slow_statement)
         self.direct = None if options.pooler == "pgbouncer" else DirectPool(options, self._reporter)
         self.reads = Reads(self)
@@ -82,10 +77,10 @@ class Database:
         self.insert_turns = asyncio.Semaphore(max(1, options.direct_pool_size - _KEPT_FOR_READS))
         self._audit_model = audit
         self._prepare(self.engine)
-        self._prepare(self.probes)
+        self._prepare(self.probes.engine)
         self._write_sessions = self._write_session_maker()
         self._read_sessions = self._read_session_maker(self.engine)
-        self._probe_sessions = self._read_session_maker(self.probes)
+        self._probe_sessions = self._read_session_maker(self.probes.engine)
 
     def unit_of_work(
         self, *, actor: str | None = None, request_id: str | None = None
@@ -120,27 +115,19 @@ class Database:
         return await self._read(use, self._read_sessions)
 
     async def ping(self) -> None:
-        """Asks the database for an answer within the connect timeout, beside the pools.
+        """Asks the database for an answer, beside the pools; see `Probes.ask` for how long.
 
         Raises:
             Unavailable: if there was none.
         """
-        task = asyncio.create_task(self._read(_select_one, self._probe_sessions))
-        done, _ = await asyncio.wait({task}, timeout=self.options.connect_timeout)
-        if not done:
-            # Not awaited: a driver may need seconds to give up on a silent server.
-            task.cancel()
-            _STRAYS.add(task)
-            task.add_done_callback(_STRAYS.discard)
-            raise Unavailable("the database does not answer")
-        await task
+        await self.probes.ask(lambda: self._read(_select_one, self._probe_sessions))
 
     async def close(self) -> None:
         """Closes the pools. Connections in use are closed when they come back."""
         if self.direct is not None:
             await self.direct.close()
         await self.engine.dispose()
-        await self.probes.dispose()
+        await self.probes.close()
 
     def pool_status(self) -> PoolStatus:
         """The connections for transactions and sessions right now."""

@@ -1,7 +1,9 @@
 """Runs the checks of readiness, each bounded, even when what they ask never answers."""
 
 import asyncio
+import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import structlog
 
@@ -14,12 +16,19 @@ CHECK_SECONDS = 1.0
 _log = structlog.get_logger("kingpost.readiness")
 
 
+@dataclass(slots=True)
+class _Run:
+    began: float
+    task: asyncio.Task[str]
+
+
 class Readiness:
     """Runs checks in parallel and remembers what they said last.
 
     A check that does not answer is left alone, not cancelled and not started again: the next
     probe finds it still running. So a silent database costs one connection, however often
-    somebody asks.
+    somebody asks. If it fails then, that is about a moment before the probe, and the check is
+    run again for this one.
 
     Args:
         checks: by name.
@@ -29,7 +38,7 @@ class Readiness:
     def __init__(self, checks: Mapping[str, Check], seconds: float = CHECK_SECONDS) -> None:
         self._checks = checks
         self._seconds = seconds
-        self._running: dict[str, asyncio.Task[str]] = {}
+        self._running: dict[str, _Run] = {}
         self._last: dict[str, str] = {}
 
     async def results(self) -> dict[str, str]:
@@ -38,18 +47,32 @@ class Readiness:
         Returns:
             By name, `ok` or the reason why not, without anything secret.
         """
-        for name, check in self._checks.items():
-            if name not in self._running or self._running[name].done():
-                self._running[name] = asyncio.create_task(_reason(name, check))
-        tasks = {name: self._running[name] for name in self._checks}
-        if tasks:
-            await asyncio.wait(tasks.values(), timeout=self._seconds)
-        results = {name: self._result(task) for name, task in tasks.items()}
+        asked = await asyncio.gather(*(self._bounded(name) for name in self._checks))
+        results = dict(zip(self._checks, asked, strict=True))
         self._log_changes(results)
         return results
 
-    def _result(self, task: asyncio.Task[str]) -> str:
-        return task.result() if task.done() else f"no answer within {self._seconds:g} s"
+    async def _bounded(self, name: str) -> str:
+        try:
+            async with asyncio.timeout(self._seconds):
+                return await self._ask(name)
+        except TimeoutError:
+            return f"no answer within {self._seconds:g} s"
+
+    async def _ask(self, name: str) -> str:
+        asked = time.monotonic()
+        while True:
+            run = self._running.get(name)
+            if run is None or run.task.done():
+                run = self._start(name)
+            await asyncio.wait({run.task})
+            if run.began >= asked or run.task.result() == "ok":
+                return run.task.result()
+
+    def _start(self, name: str) -> _Run:
+        task = asyncio.create_task(_reason(name, self._checks[name]))
+        run = self._running[name] = _Run(time.monotonic(), task)
+        return run
 
     def _log_changes(self, results: dict[str, str]) -> None:
         for name, result in results.items():

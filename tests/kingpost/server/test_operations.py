@@ -6,6 +6,7 @@ import pytest
 
 from kingpost.problems import Busy
 from kingpost.server import OperationsRoutes, State, operations_app
+from kingpost.server.readiness import Readiness
 
 
 @pytest.fixture
@@ -93,6 +94,29 @@ async def test_a_silent_check_is_bounded_and_runs_only_once(state):
         thaw.set()
         await asyncio.sleep(0)
         assert (await ops.get("/readyz")).status_code == 200
+
+
+async def test_a_check_that_fails_for_an_earlier_probe_is_run_once_more_for_the_later_ones():
+    runs = []
+    begun, fail = asyncio.Event(), asyncio.Event()
+
+    async def database():
+        runs.append(1)
+        begun.set()
+        if len(runs) == 1:
+            await fail.wait()
+            raise OSError
+
+    readiness = Readiness({"database": database}, 30)
+    earlier = asyncio.create_task(readiness.results())
+    await begun.wait()
+    later = [asyncio.create_task(readiness.results()) for _ in range(5)]
+    await asyncio.sleep(0)
+    fail.set()
+
+    assert await earlier == {"database": "OSError"}
+    assert await asyncio.gather(*later) == [{"database": "ok"}] * 5
+    assert len(runs) == 2
 
 
 async def test_checks_run_in_parallel(state):

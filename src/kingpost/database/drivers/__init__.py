@@ -6,6 +6,7 @@ from kingpost.database.drivers.choice import (
     driver_name,
     engine_arguments,
     is_dead,
+    tear_down,
 )
 from kingpost.database.drivers.connecting import DirectConnection
 from kingpost.database.drivers.errors import (
@@ -32,4 +33,5 @@ __all__ = [
     "is_stale_plan",
     "is_unsent",
     "sqlstate",
+    "tear_down",
 ]

@@ -104,6 +104,11 @@ def _creator(
     return limited(connect, options, *failures)
 
 
+def tear_down(connection: Any) -> None:
+    """See `kingpost.database.drivers.tear_down`."""
+    connection.terminate()
+
+
 def is_dead(connection: Any) -> bool:
     """See `kingpost.database.drivers.is_dead`."""
     connected = None if connection.is_closed() else _socket(connection)

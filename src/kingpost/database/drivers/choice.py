@@ -77,5 +77,14 @@ def is_dead(connection: Any) -> bool:
     return psycopg.is_dead(connection)
 
 
+def tear_down(connection: Any) -> None:
+    """Ends a connection at once; what waits for an answer on it fails, or ends when cancelled.
+
+    Args:
+        connection: the driver's own connection, made here, which somebody else may be using.
+    """
+    (asyncpg if hasattr(connection, "is_closed") else psycopg).tear_down(connection)
+
+
 def _module(name: str) -> ModuleType:
     return asyncpg if name == "asyncpg" else psycopg

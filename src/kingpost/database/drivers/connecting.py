@@ -4,6 +4,7 @@ import asyncio
 import logging
 import select
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from traceback import clear_frames
 from typing import Any, Protocol
 
 from kingpost.database.options import DatabaseOptions
@@ -97,10 +98,19 @@ def limited(
     async def bounded(*args: Any, **kwargs: Any) -> Any:
         try:
             async with asyncio.timeout(options.connect_timeout):
-                return await connect(*args, **kwargs)
+                return await _forgotten_if_it_fails(connect(*args, **kwargs))
         except expected as error:
             reason = str(error) or f"no answer within {options.connect_timeout:g} s"
             _LOG.warning("cannot connect to the database: %s", reason)
             raise Unavailable("the database cannot be reached") from error
 
     return bounded
+
+
+async def _forgotten_if_it_fails(connecting: Awaitable[Any]) -> Any:
+    """Psycopg closes what it has begun when nothing refers to it, and a traceback would."""
+    try:
+        return await connecting
+    except BaseException as error:
+        clear_frames(error.__traceback__)
+        raise

@@ -121,6 +121,12 @@ def _creator(
     return limited(connect, options, psycopg.Error)
 
 
+def tear_down(connection: Any) -> None:
+    """See `kingpost.database.drivers.tear_down`."""
+    connection.patience = 0.0
+    connection.hang_up()
+
+
 def is_dead(connection: Any) -> bool:
     """See `kingpost.database.drivers.is_dead`."""
     number = -1 if connection.closed else connection.fileno()
