@@ -5,7 +5,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -159,16 +159,15 @@ class PostgresServer:
     @contextmanager
     def frozen(self) -> Iterator[None]:
         """SIGSTOP for the postmaster and all of its children, SIGCONT after the block."""
-        family = self.family()
-        for pid in family:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGSTOP)
+        stopped: list[int] = []
         try:
+            # The postmaster is the first, and may have had another child until it stood still.
+            while new := [pid for pid in self.family() if pid not in stopped]:
+                _signal(new, signal.SIGSTOP)
+                stopped += new
             yield
         finally:
-            for pid in family:
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGCONT)
+            _signal(stopped, signal.SIGCONT)
 
     def family(self) -> list[int]:
         """The process ids of the postmaster and of all its children."""
@@ -196,6 +195,12 @@ class PostgresServer:
         )
         told = self.log.read_text(errors="replace")[-2000:] if self.log.exists() else ""
         assert done.returncode == 0, f"pg_ctl {arguments[-1]}: {done.stderr}\n{told}"
+
+
+def _signal(processes: Iterable[int], number: signal.Signals) -> None:
+    for process in processes:
+        with suppress(ProcessLookupError):
+            os.kill(process, number)
 
 
 def _runs(pid: int) -> bool:
