@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 from tests.faults.fleet import Fleet
-from tests.faults.rig.journal import Run
-from tests.faults.rig.report import Row, row_of, table, written
+from tests.faults.rig.report import Row, Rows, table, written
 from tests.faults.rig.scene import Scene, scene
 from tests.faults.rig.server import PostgresServer, postgres_server, short_folder
 
@@ -36,7 +35,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Without the option each test keeps one driver, so that the drivers take turns."""
-    if config.getoption("--faults-long", default=False):
+    if _is_long(config):
         return
     cases = [item for item in items if HERE in item.path.parents and _driver(item)]
     drivers = list(dict.fromkeys(_driver(item) for item in cases))
@@ -65,11 +64,15 @@ def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
     rows = config.stash[ROWS]
-    if config.getoption("--faults-long", default=False) and rows:
+    if _is_long(config) and rows:
         terminalreporter.write_line(table(rows))
     if config.getoption("--faults-write", default=False):
         made = f"{datetime.now(UTC):%Y-%m-%d}. Command: `make faults ARGS=--faults-write`."
         PAGE.write_text(written(PAGE.read_text(), rows, made))
+
+
+def _is_long(config: pytest.Config) -> bool:
+    return bool(config.getoption("--faults-long", default=False))
 
 
 def _driver(item: pytest.Item) -> str:
@@ -103,6 +106,12 @@ def stage_environ() -> Mapping[str, str]:
 
 
 @pytest.fixture
+def rows(request: pytest.FixtureRequest, driver: str) -> Rows:
+    """The lines of this test in the table."""
+    return Rows(_sentence(request.node.name, driver), driver, request.config.stash[ROWS])
+
+
+@pytest.fixture
 def stage(
     request: pytest.FixtureRequest,
     project: Project,
@@ -111,7 +120,7 @@ def stage(
     tmp_path: Path,
     stage_settings: Mapping[str, str],
     stage_environ: Mapping[str, str],
-    is_long: bool,
+    rows: Rows,
 ) -> Iterator[Scene]:
     """The service on a server that may be hurt; each run goes into the table.
 
@@ -119,17 +128,13 @@ def stage(
     """
     key = (driver, *stage_settings.items(), *stage_environ.items())
 
-    def judged(run: Run) -> None:
-        fault = _sentence(request.node.name, driver)
-        request.config.stash[ROWS].append(row_of(fault, driver, run))
-
     if own_postgres.pid() is None:
         own_postgres.start()
     made = own_postgres.guests.take(
         key,
         lambda: scene(project, own_postgres, driver, tmp_path, stage_settings, stage_environ),
     )
-    made.judged, made.is_long = judged, is_long
+    made.judged, made.is_long = rows.run, _is_long(request.config)
     yield made
     made.proxy.calm()
     if request.node.stash.get(FAILED, False):
@@ -139,7 +144,7 @@ def stage(
 @pytest.fixture
 def is_long(pytestconfig: pytest.Config) -> bool:
     """Whether there is time to let a fault last."""
-    return bool(pytestconfig.getoption("--faults-long", default=False))
+    return _is_long(pytestconfig)
 
 
 @pytest.fixture

@@ -14,10 +14,12 @@ from dataclasses import dataclass, field
 
 import httpx
 import pytest
-from tests.faults.rig.journal import Limits, Operation, Run
+from tests.faults.rig.journal import FOUND, Limits, Operation, Run, found
 from tests.faults.rig.load import Client, watch_probes
+from tests.faults.rig.report import Rows
+from tests.faults.rig.verifier import a_key_acts_once, nothing_acknowledged_is_lost
 from tests.faults.test_descriptors import descriptors
-from tests.kingpost.support import until
+from tests.kingpost.support import Outside, until
 
 from kingpost.testing.process import ServerProcess
 
@@ -162,9 +164,9 @@ def room() -> int:
 
 @on_one_driver
 async def test_good_clients_go_on_beside_hostile_ones(
-    start_server: Callable[..., ServerProcess], request: pytest.FixtureRequest
+    start_server: Callable[..., ServerProcess], rows: Rows, is_long: bool
 ) -> None:
-    size = LONG if request.config.getoption("--faults-long", default=False) else SHORT
+    size = LONG if is_long else SHORT
     server = start_server(**SETTINGS, APP_MAX_CONNECTIONS=size.limit)
     flood, end = Flood(server, asyncio.Semaphore(room())), asyncio.Event()
     files = size.limit + 100  # so few that without the limit nobody would get in
@@ -181,6 +183,9 @@ async def test_good_clients_go_on_beside_hostile_ones(
         await until(lambda: len(run.operations) > begun + 100)
     for client in readers:
         client.close()
+    async with Outside(server.database_url) as sql:
+        run.found = found(*[await sql(query) for query in FOUND])
+    rows.run(run)
 
     assert {kind: len(said) for kind, said in flood.ended.items()} == {
         "silent": size.silent, "head": size.heads, "body": size.bodies,
@@ -191,6 +196,7 @@ async def test_good_clients_go_on_beside_hostile_ones(
     assert len(failed) <= len(run.operations) / 100, failed
     assert sum(served) >= 0.9 * len(served) > 10  # this process may be slow to send for them
     assert {probe.status for probe in run.probes if probe.path == "/livez"} == {200}
+    assert [*nothing_acknowledged_is_lost(run), *a_key_acts_once(run)] == []
 
 
 def only_good_ones_are_connected(server: ServerProcess) -> bool:

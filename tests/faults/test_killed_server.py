@@ -3,13 +3,14 @@
 import asyncio
 
 from tests.faults.fleet import Fleet
+from tests.faults.rig.report import Rows
 from tests.faults.workload import working
 
 
 async def test_killed_servers_lose_nothing_do_nothing_twice_and_keep_every_order(
-    fleet: Fleet, is_long: bool
+    fleet: Fleet, rows: Rows, is_long: bool
 ) -> None:
-    async with working(fleet):
+    async with working(fleet, rows):
         for number in range(9 if is_long else 1):
             await asyncio.sleep(0.5)  # load, before the next one dies
             fleet.kill(number % 2)

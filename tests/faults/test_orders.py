@@ -3,6 +3,7 @@
 import asyncio
 
 from tests.faults.fleet import Fleet
+from tests.faults.rig.report import Rows
 from tests.faults.rig.scene import Scene
 from tests.faults.workload import working
 
@@ -10,10 +11,10 @@ OTHERS = "application_name = 'app' AND datname = current_database()"
 
 
 async def test_killed_backends_and_cut_connections_keep_every_order(
-    stage: Scene,
+    stage: Scene, rows: Rows
 ) -> None:
     fleet = Fleet(lambda: stage.start({}), [stage.service])
-    async with working(fleet):
+    async with working(fleet, rows):
         for _ in range(10 if stage.is_long else 1):
             await asyncio.to_thread(stage.postgres.kill_backend, stage.database)
             await asyncio.sleep(0.3)  # load, before the next blow
@@ -23,9 +24,9 @@ async def test_killed_backends_and_cut_connections_keep_every_order(
             await asyncio.to_thread(stage.sql, terminate)
 
 
-async def test_lost_commits_keep_every_order(stage: Scene) -> None:
+async def test_lost_commits_keep_every_order(stage: Scene, rows: Rows) -> None:
     fleet = Fleet(lambda: stage.start({}), [stage.service])
-    async with working(fleet):
+    async with working(fleet, rows):
         for what in ("request", "reply") * (5 if stage.is_long else 1):
             stage.proxy.lose_commits(what, every=5)
             await asyncio.sleep(1)  # how long the fault lasts

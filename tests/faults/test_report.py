@@ -1,8 +1,9 @@
 """The table of the long form."""
 
 from tests.faults.conftest import PAGE
+from tests.faults.histories import History
 from tests.faults.rig.journal import Limits, Operation, Resources, Run
-from tests.faults.rig.report import END, HEAD, START, Row, row_of, table, written
+from tests.faults.rig.report import END, HEAD, START, Row, row_of, row_of_history, table, written
 
 
 def seen(status: int, begin: float, end: float, **more: object) -> Operation:
@@ -26,6 +27,19 @@ def test_a_row_counts_what_became_of_the_requests() -> None:
     assert (row["longest answer, s"], row["normal again after, s"]) == ("2.5", "2.0")
     assert row["lost"] == "3"  # one is not in the audit, and neither row is there
     assert (row["memory, MB"], row["sessions"]) == ("90 → 95", "12 → 14")
+
+
+def test_a_row_about_a_history_counts_what_is_missing_and_what_is_there_twice() -> None:
+    history = History()
+    for outcome, value in (("ok", "a"), ("fail", "b"), ("info", "c"), ("ok", "d")):
+        with history.operation(1, "add", value) as one:
+            one.outcome, one.result = outcome, "id of a"
+    wrong = ["lost: a", "missed: a", "twice in one read: d", "refused, yet there: b"]
+
+    row = dict(zip(HEAD, row_of_history("a fault", "asyncpg", list(history), wrong), strict=True))
+
+    assert (row["requests"], row["answered"], row["503"]) == ("4", "3", "—")
+    assert (row["lost"], row["doubled"], row["normal again after, s"]) == ("2", "1", "—")
 
 
 def test_the_table_keeps_the_rows_of_other_runs() -> None:

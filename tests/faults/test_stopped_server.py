@@ -11,6 +11,7 @@ from tests.faults.checkers import check_ids, check_set
 from tests.faults.fleet import Client, Fleet
 from tests.faults.histories import History
 from tests.faults.reading import POSTS
+from tests.faults.rig.report import Rows
 from tests.faults.test_feed import WAITING, author, delayed
 from tests.kingpost.support import Outside, until
 
@@ -54,7 +55,7 @@ async def test_a_process_that_stands_still_keeps_no_key_and_another_serves(fleet
 
 @pytest.mark.parametrize("times", [1, 2])
 async def test_a_server_that_is_told_to_end_under_load_does_everything_once(
-    fleet: Fleet, times: int
+    fleet: Fleet, rows: Rows, times: int
 ) -> None:
     history, done = History(), asyncio.Event()
     async with (
@@ -80,12 +81,14 @@ async def test_a_server_that_is_told_to_end_under_load_does_everything_once(
             served = len(history.of("add", "ok"))
             await until(lambda: len(history.of("add", "ok")) > served + 40)
             done.set()
+        asked = list(history)
         with history.operation(9, "read") as last:
             last.result, last.outcome = [row[0] for row in await sql(TITLES)], "ok"
             last.result.remove("slow")
+    wrong = [*check_set(history), *check_ids(history)]
+    rows.history(asked, wrong)
     assert code == 0
-    assert check_set(history) == []
-    assert check_ids(history) == []
+    assert wrong == []
 
 
 def refuses(server: ServerProcess) -> bool:

@@ -19,6 +19,7 @@ from tests.faults.checkers import (
 from tests.faults.fleet import Client, Fleet
 from tests.faults.histories import History, outcome_of
 from tests.faults.reading import POSTS
+from tests.faults.rig.report import Rows
 from tests.kingpost.support import Outside, until
 
 WRITERS = 3
@@ -33,7 +34,7 @@ UNLIKE = """
 
 
 @asynccontextmanager
-async def working(fleet: Fleet) -> AsyncIterator[None]:
+async def working(fleet: Fleet, rows: Rows) -> AsyncIterator[None]:
     """Some add posts and others edit one, inside the block; then their histories are judged."""
     history, edits, done = History(), History(), asyncio.Event()
     async with httpx.AsyncClient(trust_env=False, timeout=30) as http:
@@ -55,7 +56,7 @@ async def working(fleet: Fleet) -> AsyncIterator[None]:
             finally:
                 done.set()
         await read(clients[-1], edits, edited)
-    await judge(fleet, author, history, edits)
+    await judge(fleet, author, history, edits, rows)
 
 
 def body(title: str, content: str, author: str) -> dict[str, str]:
@@ -128,19 +129,21 @@ def version_of(answer: httpx.Response) -> int:
     return int(found[1])
 
 
-async def judge(fleet: Fleet, author: str, history: History, edits: History) -> None:
+async def judge(fleet: Fleet, author: str, history: History, edits: History, rows: Rows) -> None:
+    asked = [*history, *edits.of("write"), *edits.of("read")]
     async with Outside(fleet.servers[0].database_url) as sql:
         mine = "SELECT title FROM posts WHERE author_id::text = :author AND title LIKE '%-%'"
         titles = [row[0] for row in await sql(mine, author=author)]
         unlike = await sql(UNLIKE, author=author)
     with history.operation(9, "read") as last:
         last.result, last.outcome = titles, "ok"
+    wrong = [line for check in (check_set, check_causal, check_ids) for line in check(history)]
+    wrong += check_register(edits)
+    wrong += check_append(only(edits, "append", "read tokens"))
+    wrong += check_counter(only(edits, "add", "read count"))
+    rows.history(asked, wrong)
+    assert wrong == []
     assert unlike == []  # a row of the audit for each version, and none more
-    for check in (check_set, check_causal, check_ids):
-        assert check(history) == []
-    assert check_register(edits) == []
-    assert check_append(only(edits, "append", "read tokens")) == []
-    assert check_counter(only(edits, "add", "read count")) == []
 
 
 def only(history: History, change: str, look: str) -> History:

@@ -1,5 +1,6 @@
 """What the clients did and saw, and what was found afterwards: the evidence that is judged."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 from uuid import uuid4
@@ -83,6 +84,25 @@ class Found:
 
     rows: dict[str, dict[str, tuple[str, int]]]
     audit: list[tuple[str, str, str, str]]
+
+
+_WROTE = "coalesce(changes->'name'->>1, changes->'title'->>1, changes->>'title', changes->>'email')"
+FOUND = (
+    "SELECT id::text, email, version FROM users",
+    "SELECT id::text, title, version FROM posts",
+    f"SELECT entity, entity_id, action, {_WROTE} FROM audit WHERE entity IN ('users', 'posts')",  # noqa: S608 - of this file
+)
+"""What to ask for `found`."""
+
+
+def found(users: Iterable[Any], posts: Iterable[Any], audit: Iterable[Any]) -> Found:
+    """The rows of the queries `FOUND`."""
+    tables = {"users": users, "posts": posts}
+    rows = {
+        name: {str(row[0]): (str(row[1]), int(row[2])) for row in table}
+        for name, table in tables.items()
+    }
+    return Found(rows, [(r[0], r[1], r[2], str(r[3]).partition("@")[0]) for r in audit])
 
 
 @dataclass(slots=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
-from tests.faults.rig.journal import Found, Limits, Resources, Run
+from tests.faults.rig.journal import FOUND, Found, Limits, Resources, Run, found
 from tests.faults.rig.load import Client, watch_probes
 from tests.faults.rig.network import NetworkProxy
 from tests.faults.rig.server import PASSWORD, ROLE, PostgresServer
@@ -218,20 +218,4 @@ def resources(stage: Scene) -> Resources:
 
 def find(stage: Scene) -> Found:
     """Reads the tables and the audit."""
-    rows = {
-        table: {
-            str(r[0]): (str(r[1]), int(r[2])) for r in stage.postgres.sql(query, stage.database)
-        }
-        for table, query in (
-            ("users", "SELECT id::text, email, version FROM users"),
-            ("posts", "SELECT id::text, title, version FROM posts"),
-        )
-    }
-    wrote = (
-        "coalesce(changes->'name'->>1, changes->'title'->>1, changes->>'title', changes->>'email')"
-    )
-    audit = stage.postgres.sql(
-        f"SELECT entity, entity_id, action, {wrote} FROM audit WHERE entity IN ('users', 'posts')",  # noqa: S608 - of this file
-        stage.database,
-    )
-    return Found(rows, [(r[0], r[1], r[2], str(r[3]).partition("@")[0]) for r in audit])
+    return found(*(stage.postgres.sql(query, stage.database) for query in FOUND))
