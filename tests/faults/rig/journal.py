@@ -55,12 +55,17 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """An answer of /livez or /readyz, asked for and come at these times; status 0 without one."""
+    """An answer of /livez or /readyz, asked for and come at these times; status 0 without one.
+
+    Attributes:
+        why: what it says, if it is not 200.
+    """
 
     at: float
     path: str
     status: int
     answered: float
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -171,9 +171,14 @@ async def watch_probes(http: httpx.AsyncClient, run: Run, end: asyncio.Event) ->
     while not end.is_set():
         for path in ("/livez", "/readyz"):
             at = time.monotonic()
-            try:
-                status = (await http.get(path)).status_code
-            except httpx.HTTPError:
-                status = 0
-            run.probes.append(Probe(at, path, status, time.monotonic()))
+            status, why = await _probe(http, path)
+            run.probes.append(Probe(at, path, status, time.monotonic(), why))
         await asyncio.sleep(0.2)
+
+
+async def _probe(http: httpx.AsyncClient, path: str) -> tuple[int, str]:
+    try:
+        answer = await http.get(path)
+    except httpx.HTTPError as error:
+        return 0, repr(error)
+    return answer.status_code, "" if answer.status_code == 200 else answer.text

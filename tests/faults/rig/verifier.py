@@ -132,7 +132,8 @@ def _wrongly_ready(run: Run, probe: Probe) -> Iterator[str]:
 def _wrongly_not_ready(run: Run, probe: Probe) -> Iterator[str]:
     explained = [*run.outages, *run.doubtful]
     if probe.status != 200 and not _within(probe.at, explained, run.limits.ready_again_seconds):
-        yield f"/readyz was {probe.status} at {probe.at:.1f} while the database was up"
+        after = f"{probe.at - run.healed:.1f} s after the fault was over"
+        yield f"/readyz was {probe.status} {after} while the database was up: {probe.why}"
 
 
 def answers_come_in_time(run: Run) -> Iterator[str]:
