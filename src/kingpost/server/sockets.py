@@ -58,30 +58,51 @@ def open_ports(
     Args:
         settings: host and ports; port 0 takes a free one.
         prefix: of the settings' names, for the message.
-        inherited: listening sockets from elsewhere; those at the wanted addresses are used
-            instead of new ones, the others are closed.
+        inherited: listening sockets from elsewhere, which are used instead of new ones.
 
     Returns:
         The listening sockets, the API's first, then that of the operations port if there is one.
 
     Raises:
         PortTaken: a port is in use.
-        BindError: a port cannot be used for another reason.
+        BindError: a port cannot be used for another reason, or those inherited are others.
     """
-    wanted = {"PORT": settings.port, "OPS_PORT": settings.ops_port}
-    given = {listener.getsockname(): listener for listener in inherited}
+    if inherited:
+        return _same(settings, prefix, inherited)
     opened: list[socket.socket] = []
     try:
-        for name, port in wanted.items():
-            if port is not None:
-                known = given.pop(_resolve(settings.host, port)[1], None)
-                opened.append(known or bind(settings.host, port, setting=f"{prefix}{name}"))
+        for name, port in _wanted(settings):
+            opened.append(bind(settings.host, port, setting=f"{prefix}{name}"))
     except BaseException:
         _close(opened)
         raise
-    finally:
-        _close(given.values())
     return opened
+
+
+def _wanted(settings: ServiceSettings) -> list[tuple[str, int]]:
+    ports = {"PORT": settings.port, "OPS_PORT": settings.ops_port}
+    return [(name, port) for name, port in ports.items() if port is not None]
+
+
+def _same(
+    settings: ServiceSettings, prefix: str, inherited: Sequence[socket.socket]
+) -> list[socket.socket]:
+    """Inherited sockets, if they are those that would have been opened."""
+    wanted = [_resolve(settings.host, port)[1] for _, port in _wanted(settings)]
+    found = [listener.getsockname() for listener in inherited]
+    if found == wanted:
+        return list(inherited)
+    _close(inherited)
+    raise BindError(
+        f"the one that serves listens on {_told(found)}, this one wants {_told(wanted)}: "
+        f"set {prefix}HOST, {prefix}PORT and {prefix}OPS_PORT as they are there, "
+        "or end that one before this one starts"
+    )
+
+
+def _told(addresses: Iterable[tuple[Any, ...]]) -> str:
+    pairs = [(f"[{host}]" if ":" in host else host, port) for host, port, *_ in addresses]
+    return " and ".join(f"{host}:{port}" for host, port in pairs)
 
 
 def accept_waiting(listeners: Sequence[socket.socket]) -> list[socket.socket]:

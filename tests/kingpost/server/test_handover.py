@@ -55,6 +55,22 @@ def test_a_new_one_that_does_not_start_leaves_the_old_one_alone(start: Start, pa
     assert old.process.wait(30) == 0
 
 
+@pytest.mark.parametrize("other", ["port", "ops_port", "host"])
+def test_one_that_wants_other_ports_says_so_and_the_old_one_goes_on(
+    start: Start, path: str, other: str
+) -> None:
+    old = start(handover=path, ops_port=0)
+    old.wait_for(lambda: Path(path).exists())
+    same = {"host": "127.0.0.1", "port": old.port, "ops_port": old.ops_port}
+    ports = f"127.0.0.1:{old.port} and 127.0.0.1:{old.ops_port}"
+
+    with pytest.raises(AssertionError, match=f"BindError: .* listens on {ports}, this one wants"):
+        start(handover=path, **{**same, other: "127.0.0.2" if other == "host" else 0})
+
+    assert start(handover=path, **same).get("/hello").status_code == 200
+    assert old.process.wait(30) == 0
+
+
 def test_a_killed_one_leaves_a_path_that_the_next_one_replaces(start: Start, path: str) -> None:
     old = start(handover=path)
     old.wait_for(lambda: Path(path).exists())

@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from kingpost.server import BindError, PortTaken, Server, State
-from kingpost.server.sockets import bind, port_of
+from kingpost.server.sockets import bind, open_ports, port_of
 from kingpost.settings import ServiceSettings
 
 
@@ -28,6 +28,19 @@ def test_a_taken_operations_port_frees_the_other_one():
         with pytest.raises(PortTaken, match="APP_OPS_PORT"):
             Server(None, settings=settings).bind()
         bind("127.0.0.1", free).close()
+
+
+def test_inherited_ports_are_taken_only_if_they_are_the_wanted_ones():
+    with bind("127.0.0.1", 0) as api, bind("127.0.0.1", 0) as operations:
+        settings = ServiceSettings(port=port_of(api), ops_port=port_of(operations))
+
+        assert open_ports(settings, inherited=[api, operations]) == [api, operations]
+        with pytest.raises(BindError) as caught:
+            open_ports(settings, "BILLS_", inherited=[api.dup()])
+
+    told = str(caught.value)
+    assert f"listens on 127.0.0.1:{settings.port}, this one wants" in told
+    assert f"127.0.0.1:{settings.port} and 127.0.0.1:{settings.ops_port}: set BILLS_HOST" in told
 
 
 def test_port_0_takes_a_free_port():
