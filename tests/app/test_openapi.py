@@ -84,6 +84,23 @@ async def test_the_headers_of_a_rate_limit_are_named_where_there_is_one(
             assert is_named == (bool(limit) and status in NAMED), (status, answer)
 
 
+@pytest.mark.parametrize("required", ["false", "true"])
+async def test_an_idempotency_key_is_shown_as_required_where_the_service_wants_one(
+    project: Any, service_environ: dict[str, str], database_url: str, required: str
+) -> None:
+    environ = {**service_environ, "APP_IDEMPOTENCY_REQUIRED": required}
+    document = project.create_app(settings_for(project, environ, database_url)).openapi()
+    shown = [
+        parameter["required"]
+        for operation in operations(document)
+        for parameter in operation.get("parameters", ())
+        if parameter["name"] == "Idempotency-Key"
+    ]
+
+    assert list(OpenAPIV31SpecValidator(document).iter_errors()) == []
+    assert set(shown) == {required == "true"}
+
+
 def test_operations_are_named_after_their_endpoints(document: dict[str, Any]) -> None:
     names = {operation["operationId"] for operation in operations(document)}
 

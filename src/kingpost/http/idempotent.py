@@ -36,14 +36,12 @@ _REPLAYED = (b"idempotency-replayed", b"true")
 _NAMELESS = "anonymous"
 _TEXT = "A string of 1 to 255 characters; the same request with the same key is made only once."
 
-_Key = Annotated[
-    Annotated[str, StringConstraints(pattern=KEY_PATTERN)] | None,
-    Header(alias="Idempotency-Key", description=_TEXT),
-]
+_Key = Annotated[str, StringConstraints(pattern=KEY_PATTERN)]
+_HEADER = Header(alias="Idempotency-Key", description=_TEXT)
 
 
 class Idempotent:
-    """The mark of a route that honours Idempotency-Key; called, it does nothing.
+    """The mark of a route that honours Idempotency-Key.
 
     Args:
         required: a request without a key is refused.
@@ -51,13 +49,21 @@ class Idempotent:
     """
 
     is_mark = True
+    __call__: Callable[..., Awaitable[None]]
 
     def __init__(self, *, required: bool, sealed: bool) -> None:
         self.required = required
         self.sealed = sealed
 
-    async def __call__(self, idempotency_key: _Key = None) -> None:
+
+class _TakesKey(Idempotent):
+    async def __call__(self, idempotency_key: Annotated[_Key | None, _HEADER] = None) -> None:
         """Exists for its parameter, which the OpenAPI document shows."""
+
+
+class _NeedsKey(Idempotent):
+    async def __call__(self, idempotency_key: Annotated[_Key, _HEADER]) -> None:
+        """The same for a key that is required."""
 
 
 def idempotent(*, required: bool = False, sealed: bool = False) -> Any:
@@ -71,7 +77,8 @@ def idempotent(*, required: bool = False, sealed: bool = False) -> Any:
     Returns:
         What FastAPI's `Depends` returns, for `dependencies=[…]` of a route or a router.
     """
-    return Depends(Idempotent(required=required, sealed=sealed))
+    mark = _NeedsKey if required else _TakesKey
+    return Depends(mark(required=required, sealed=sealed))
 
 
 def idempotent_mark(dependant: Dependant) -> Idempotent | None:

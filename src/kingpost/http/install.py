@@ -54,7 +54,9 @@ def install(
         install_docs(app)
     methods = AllowedMethods(app.routes)
     install_handlers(app, methods)
-    tell_the_truth(app, is_limited=runtime.limiter is not None)
+    tell_the_truth(
+        app, is_limited=runtime.limiter is not None, is_key_required=runtime.is_key_required
+    )
     runtime.state.is_list = Lists(app.routes)
     # The last one added is the outermost.
     app.add_middleware(Dispatch, service=app)

@@ -114,7 +114,9 @@ def standard_responses(
     return problem_responses(*kinds) | {"default": _response("Any other problem.")}
 
 
-def tell_the_truth(app: FastAPI, *, is_limited: bool = False) -> None:
+def tell_the_truth(
+    app: FastAPI, *, is_limited: bool = False, is_key_required: bool = False
+) -> None:
     """Corrects the document that the app generates.
 
     It gets the schema of problems with their headers, `Location` where something is made and
@@ -124,6 +126,7 @@ def tell_the_truth(app: FastAPI, *, is_limited: bool = False) -> None:
     Args:
         app: whose document it is.
         is_limited: there is a rate limit, and answers have its headers.
+        is_key_required: where an Idempotency-Key is honoured, it is required.
     """
     generate: Callable[[], dict[str, Any]] = app.openapi
 
@@ -143,6 +146,8 @@ def tell_the_truth(app: FastAPI, *, is_limited: bool = False) -> None:
                 declare_validators(operation, {"$ref": "#/components/headers/ETag"})
                 for parameter in operation.get("parameters", ()):
                     parameter["schema"] = _without_null(parameter["schema"])
+                    if is_key_required and parameter["name"] == "Idempotency-Key":
+                        parameter["required"] = True
         return document
 
     app.openapi = openapi  # type: ignore[method-assign] # FastAPI documents this as the way

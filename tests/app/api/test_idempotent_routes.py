@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 import httpx
+import pytest
 import pytest_asyncio
 from fastapi import APIRouter, Depends, FastAPI
 from starlette.responses import Response, StreamingResponse
@@ -73,6 +74,21 @@ async def test_a_route_may_require_a_key(http, database_url):
     assert without.json()["type"] == "/problems/idempotency-key-required"
 
     assert (await http.post(**keyed("/required"))).status_code == 201
+
+
+@pytest.mark.parametrize("around", [[], [idempotent()]])
+async def test_the_document_says_where_a_key_is_required(app, around):
+    other = FastAPI()
+    services = UserService(app.state.kingpost.database.unit_of_work(actor="test"))
+    other.include_router(router(services), dependencies=around)
+    paths = other.openapi()["paths"]
+
+    def is_required(path: str) -> list[bool]:
+        parameters = paths[path]["post"]["parameters"]
+        return [p["required"] for p in parameters if p["name"] == "Idempotency-Key"]
+
+    assert is_required("/required") == [True]
+    assert is_required("/unplanned") == [False]
 
 
 async def test_a_route_that_fastapi_serves_itself_replays_too(http, database_url):
