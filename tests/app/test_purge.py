@@ -36,3 +36,10 @@ def test_expired_answers_are_counted_and_then_deleted(purge: Any, database_url: 
     assert purge("--dry-run") == "2 expired answers would be deleted\n"
     assert purge() == "deleted 2 expired answers\n"
     assert execute(database_url, "SELECT count(*) FROM idempotency_keys")[0][0] == 3
+
+
+def test_a_single_expired_answer_is_counted_in_the_singular(purge: Any, database_url: str) -> None:
+    execute(database_url, ROW.replace("n > 2", "n > 1"))
+
+    assert purge("--dry-run") == "1 expired answer would be deleted\n"
+    assert purge() == "deleted 1 expired answer\n"

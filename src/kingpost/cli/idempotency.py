@@ -42,11 +42,15 @@ async def _purge_batches(runtime: "Runtime", *, only_count: bool) -> None:
         raise CommandError("this service remembers no answers: give Runtime an Idempotency")
     expired = await idempotency.count_expired()
     if only_count:
-        print(f"{expired} expired answers would be deleted")
+        print(f"{_answers(expired)} would be deleted")
         return
     deleted = 0
     while (rows := await idempotency.purge(_BATCH)) > 0:
         deleted += rows
         if rows == _BATCH:
             print(f"deleted {deleted} of {max(deleted, expired)}", flush=True)
-    print(f"deleted {deleted} expired answers")
+    print(f"deleted {_answers(deleted)}")
+
+
+def _answers(number: int) -> str:
+    return f"{number} expired answer{'' if number == 1 else 's'}"
