@@ -103,7 +103,9 @@ class ServiceSettings(BaseModel):
     idempotency_seconds: Seconds = Field(
         86400.0, gt=0, le=31_536_000, description="an answer is remembered by its key for so long"
     )
-    idempotency_required: bool = Field(False, description="every POST must have an Idempotency-Key")
+    idempotency_required: bool = Field(
+        False, description="an idempotent() route refuses what has no Idempotency-Key"
+    )
     max_requests: int = Field(
         352, ge=4, description="requests worked on at once; beyond it 503, for lists from 3/4 on"
     )

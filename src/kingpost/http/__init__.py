@@ -1,7 +1,7 @@
 """From HTTP to a use case and back: routes, strict parsing, problems, the API reference."""
 
 from kingpost.http.dependencies import Page, Work, unit_of_work
-from kingpost.http.idempotent import idempotent
+from kingpost.http.idempotent import idempotent, unkeyed
 from kingpost.http.install import install
 from kingpost.http.openapi import problem_responses
 from kingpost.http.pages import PageRead, Paging
@@ -36,4 +36,5 @@ __all__ = [
     "route_template",
     "runtime_of",
     "unit_of_work",
+    "unkeyed",
 ]

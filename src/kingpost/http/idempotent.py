@@ -81,6 +81,27 @@ def idempotent(*, required: bool = False, sealed: bool = False) -> Any:
     return Depends(mark(required=required, sealed=sealed))
 
 
+class Unkeyed:
+    """The mark of a route that ignores Idempotency-Key on purpose."""
+
+    is_mark = True
+
+    async def __call__(self) -> None:
+        """Does nothing."""
+
+
+def unkeyed() -> Any:
+    """A dependency that says that a POST ignores Idempotency-Key, and is meant to.
+
+    Without it and without `idempotent()` the log has a warning about the route when the service
+    starts.
+
+    Returns:
+        What FastAPI's `Depends` returns, for `dependencies=[…]` of a route or a router.
+    """
+    return Depends(Unkeyed())
+
+
 def idempotent_mark(dependant: Dependant) -> Idempotent | None:
     """What a route says about Idempotency-Key; None if it says nothing.
 

@@ -14,6 +14,7 @@ from kingpost.database import Database
 from kingpost.http.dispatch import Dispatch
 from kingpost.http.docs import install_docs
 from kingpost.http.handlers import install_handlers
+from kingpost.http.keyed_routes import check_keyed_routes
 from kingpost.http.lists import Lists
 from kingpost.http.methods import AllowedMethods, Options
 from kingpost.http.openapi import tell_the_truth
@@ -46,7 +47,11 @@ def install(
         docs: serve /docs and /openapi.json.
         operations: serve /livez, /readyz and /metrics beside the API, not on their own port.
         development: log full tracebacks.
+
+    Raises:
+        SessionMisuse: a route is `idempotent()`, and `runtime` has no `Idempotency`.
     """
+    check_keyed_routes(app.routes, runtime)
     app.state.kingpost = runtime
     _close_at_the_end(app, runtime.database)
     install_problem_pages(app)
