@@ -177,11 +177,11 @@ class Conflict(Problem):
 
 
 class PreconditionFailed(Problem):
-    """The resource is not in the state that `If-Match` asks for."""
+    """The resource is not in the state that `If-Match` or `If-None-Match` asks for."""
 
     status = 412
     slug = "precondition-failed"
-    title = "The resource has changed"
+    title = "The resource is not in the state that was asked for"
 
 
 class ContentTooLarge(Problem):

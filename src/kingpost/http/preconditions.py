@@ -16,6 +16,10 @@ _LIST = re.compile(rf"[ \t,]*{_TAG}(?:[ \t]*,[ \t,]*{_TAG})*[ \t,]*")
 _TAGS = re.compile(_TAG)
 _ANY = "*"
 _OK, _NOT_MODIFIED = 200, 304
+_OTHER = (
+    "If-Match names no current ETag of this resource: it was changed since you read it, or the "
+    "ETag is that of another address, such as one with a query. GET this address again."
+)
 _SHOWN_TAG = r'(?:W/)?"[!#-~]*"'
 _SHOWN = (
     rf"^(?:\*|{_SHOWN_TAG}(?:, ?{_SHOWN_TAG})*)$"  # shown, not checked: what else is read is 400
@@ -30,11 +34,13 @@ class Precondition:
 
     Attributes:
         tags: the ETags of `If-Match`, weak ones included; `{"*"}` for any state; None without it.
+        none_of: those of `If-None-Match`, without `W/`; `{"*"}` for none at all.
     """
 
     tags: frozenset[str] | None
+    none_of: frozenset[str] = frozenset()
 
-    def check(self, etag: str | None) -> None:
+    def check(self, etag: str) -> None:
         """Lets a change go on only if the client knows what it changes.
 
         Call it when the row is locked, before anything is changed.
@@ -45,12 +51,15 @@ class Precondition:
 
         Raises:
             PreconditionRequired: the request has no `If-Match`.
-            PreconditionFailed: no tag is that of the resource.
+            PreconditionFailed: no tag of `If-Match` is that of the resource, or one of
+                `If-None-Match` is (RFC 9110 section 13.1.2).
         """
+        if _is_among(etag, self.none_of):
+            raise PreconditionFailed("If-None-Match excludes what is there.")
         if self.tags is None:
             raise PreconditionRequired("Send If-Match with the ETag of your copy, or with *.")
-        if _ANY not in self.tags and etag not in self.tags:
-            raise PreconditionFailed("The resource was changed since you read it; read it again.")
+        if not _is_among(etag, self.tags):
+            raise PreconditionFailed(_OTHER)
 
 
 async def if_match(
@@ -73,17 +82,10 @@ async def if_match(
         The precondition, for the use case to check.
 
     Raises:
-        BadRequest: the header is neither `*` nor a list of ETags.
+        BadRequest: `If-Match` is neither `*` nor a list of ETags.
     """
-    lines = _lines(request.scope["headers"], b"if-match")
-    if not lines:
-        return Precondition(None)
-    text = ", ".join(lines).strip()
-    if text == _ANY:
-        return Precondition(frozenset({_ANY}))
-    if not _LIST.fullmatch(text):
-        raise BadRequest('If-Match is neither * nor a list of ETags such as "3-0a1b2c".')
-    return Precondition(frozenset(_TAGS.findall(text)))
+    headers = request.scope["headers"]
+    return Precondition(_wanted(headers), _known(headers))
 
 
 IfMatch = Annotated[Precondition, Depends(if_match)]
@@ -102,12 +104,23 @@ def is_known(headers: Headers, etag: str) -> bool:
     Returns:
         Whether 304 is the answer to a GET or HEAD.
     """
-    text = ", ".join(_lines(headers, b"if-none-match")).strip()
-    if text == _ANY:
-        return True
-    return bool(_LIST.fullmatch(text)) and etag in {
-        tag.removeprefix("W/") for tag in _TAGS.findall(text)
-    }
+    return _is_among(etag, _known(headers))
+
+
+def check_wanted(headers: Headers, etag: str) -> None:
+    """Lets a document be read only if it is one that `If-Match` names, if there is any.
+
+    Args:
+        headers: of the request.
+        etag: of the document; strong comparison (RFC 9110 section 13.1.1).
+
+    Raises:
+        BadRequest: `If-Match` is neither `*` nor a list of ETags.
+        PreconditionFailed: it names others.
+    """
+    wanted = _wanted(headers)
+    if wanted is not None and not _is_among(etag, wanted):
+        raise PreconditionFailed(_OTHER)
 
 
 def declare_preconditions(operation: dict[str, Any], problems: Mapping[str, Any]) -> None:
@@ -144,6 +157,31 @@ def declare_validators(operation: dict[str, Any], etag: Mapping[str, Any]) -> No
             "schema": {"type": "string"},
         }
     )
+
+
+def _wanted(headers: Headers) -> frozenset[str] | None:
+    lines = _lines(headers, b"if-match")
+    if not lines:
+        return None
+    text = ", ".join(lines).strip()
+    if text == _ANY:
+        return frozenset({_ANY})
+    if not _LIST.fullmatch(text):
+        raise BadRequest('If-Match is neither * nor a list of ETags such as "3-0a1b2c".')
+    return frozenset(_TAGS.findall(text))
+
+
+def _known(headers: Headers) -> frozenset[str]:
+    text = ", ".join(_lines(headers, b"if-none-match")).strip()
+    if text == _ANY:
+        return frozenset({_ANY})
+    if not _LIST.fullmatch(text):
+        return frozenset()
+    return frozenset(tag.removeprefix("W/") for tag in _TAGS.findall(text))
+
+
+def _is_among(etag: str, tags: frozenset[str]) -> bool:
+    return _ANY in tags or etag in tags
 
 
 def _lines(headers: Headers, name: bytes) -> list[str]:

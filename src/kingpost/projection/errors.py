@@ -4,7 +4,8 @@
 class ProjectionError(TypeError):
     """A schema asks for what one SELECT cannot give as Pydantic would.
 
-    Raised where the projection is made, at import that is, never while a request is answered.
+    Raised where the projection is made, at import that is, and not while a request is answered;
+    only `Projection.etag` notices when it is used that the model has no version.
     The message names the schema and the field, says why, and what to do.
     """
 

@@ -172,18 +172,30 @@ class Projection(Generic[S]):
             return Document(body, self.etag(entity))
         return Document(body, _hashed(body) if self._has_etags else None)
 
-    def etag(self, entity: Any) -> str | None:
+    def etag(self, entity: Any) -> str:
         """The ETag of a loaded object's document, to compare with an `If-Match`.
 
         Args:
             entity: see `show`.
 
         Returns:
-            A strong one in its quotes; None if the model has no version.
+            A strong one in its quotes.
+
+        Raises:
+            ProjectionError: the model has no version.
         """
         if self._versions is None:
-            return self.show(entity).etag
+            return self._etag_of_bytes(entity)
         return f'"{self._versions.read(entity)}-{self._mark}"'
+
+    def _etag_of_bytes(self, entity: Any) -> str:
+        etag = self.show(entity).etag
+        if etag is None:
+            raise ProjectionError(
+                f"{self.model.__name__} has no version, so its documents have no ETags: "
+                "add VersionMixin to it"
+            )
+        return etag
 
     @cached_property
     def _mark(self) -> str:

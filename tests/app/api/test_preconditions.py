@@ -80,6 +80,32 @@ async def test_an_unknown_or_malformed_if_none_match_gets_the_document(
     assert (await client.get(user, headers={"If-None-Match": known})).status_code == 200
 
 
+@pytest.mark.parametrize("method", ["PATCH", "DELETE"])
+@pytest.mark.parametrize("excluded", ["*", "{}", 'W/{}, "other"'])
+async def test_a_change_of_what_if_none_match_excludes_is_refused(
+    client: httpx.AsyncClient, make_user: Any, method: str, excluded: str
+) -> None:
+    user = f"{USERS}/{(await make_user())['id']}"
+    before = await client.get(user)
+    headers = {"If-Match": "*", "If-None-Match": excluded.format(before.headers["ETag"])}
+    body = {"name": "Ada"} if method == "PATCH" else None
+    answer = await client.request(method, user, json=body, headers=headers)
+
+    assert (answer.status_code, answer.json()["type"]) == (412, "/problems/precondition-failed")
+    assert (await client.get(user)).content == before.content
+
+
+async def test_the_etag_of_another_form_is_not_told_to_be_an_old_one(
+    client: httpx.AsyncClient, make_user: Any
+) -> None:
+    user = f"{USERS}/{(await make_user())['id']}"
+    answer = await patch(client, user, await etag(client, f"{user}?include=posts"), name="Ada")
+
+    assert answer.status_code == 412
+    assert "or the ETag is that of another address" in answer.json()["detail"]
+    assert "GET this address again" in answer.json()["detail"]
+
+
 async def test_forms_of_a_user_have_different_etags(
     client: httpx.AsyncClient, make_user: Any, make_post: Any
 ) -> None:

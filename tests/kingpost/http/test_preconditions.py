@@ -98,12 +98,33 @@ async def test_garbage_in_if_match_is_a_bad_request(books: httpx.AsyncClient, se
 
 
 def test_a_precondition_compares_strongly() -> None:
-    Precondition(frozenset({"*"})).check(None)
+    Precondition(frozenset({"*"})).check('"a"')
     Precondition(frozenset({'"a"', '"b"'})).check('"b"')
     with pytest.raises(PreconditionRequired):
         Precondition(None).check('"a"')
     for tags in ({'W/"a"'}, {'"b"'}, {'"A"'}):
         with pytest.raises(PreconditionFailed):
             Precondition(frozenset(tags)).check('"a"')
-    with pytest.raises(PreconditionFailed):
-        Precondition(frozenset({'"a"'})).check(None)
+
+
+@pytest.mark.parametrize("none_of", ["*", '"a"'])
+def test_a_change_that_excludes_what_is_there_fails_whatever_if_match_says(none_of: str) -> None:
+    for tags in (None, frozenset({"*"}), frozenset({'"a"'})):
+        with pytest.raises(PreconditionFailed):
+            Precondition(tags, frozenset({none_of})).check('"a"')
+    Precondition(frozenset({"*"}), frozenset({'"b"'})).check('"a"')
+
+
+@pytest.mark.parametrize("path", ["/planned", "/unplanned"])
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [("*", 200), (f'"x", {TAG}', 200), ('"x"', 412), (f"W/{TAG}", 412), ("x", 400)],
+)
+async def test_a_get_with_if_match_is_answered_only_with_that_document(
+    books: httpx.AsyncClient, path: str, sent: str, status: int
+) -> None:
+    answer = await books.get(path, headers={"If-Match": sent})
+    known = await books.get(path, headers={"If-Match": sent, "If-None-Match": TAG})
+
+    assert answer.status_code == status
+    assert known.status_code == (304 if status == 200 else status)

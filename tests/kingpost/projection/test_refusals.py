@@ -313,6 +313,18 @@ def test_a_projection_of_another_model_or_schema_does_not_fit_a_relationship() -
             Projection(Shown, Thing, box=Nested(Thing.box, projection=wrong))
 
 
+def test_the_etag_of_a_model_without_a_version_is_refused_with_the_cure() -> None:
+    class Drawer(Base):
+        __tablename__ = "drawers"
+        id: Mapped[int] = mapped_column(primary_key=True)
+
+    class DrawerRead(BaseModel):
+        id: int
+
+    with pytest.raises(ProjectionError, match=r"^Drawer has no version, .*: add VersionMixin"):
+        Projection(DrawerRead, Drawer).etag(Drawer(id=1))
+
+
 def test_a_validator_that_is_marked_may_be_passed_by() -> None:
     @keeps_value
     def even(value: int) -> int:

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from kingpost.http.planned.given import Given
-from kingpost.http.preconditions import is_known
+from kingpost.http.preconditions import check_wanted, is_known
 from kingpost.projection import Document
 
 _OK = 200
@@ -120,12 +120,17 @@ def with_etag(response: Response, etag: str, request: Request) -> Response:
 
     Returns:
         The same response, or 304 with its headers but those of the content.
+
+    Raises:
+        BadRequest: a GET with an `If-Match` that is neither `*` nor a list of ETags.
+        PreconditionFailed: a GET with an `If-Match` that names other documents.
     """
     response.raw_headers.append((b"etag", etag.encode("ascii")))
     scope = request.scope
     is_read = response.status_code == _OK and scope["method"] == "GET"
     for name, _ in scope["headers"] if is_read else ():
-        if name == b"if-none-match":  # most requests have none, and pay for no more than this
+        if name == b"if-none-match" or name == b"if-match":  # noqa: PLR1714 - a set would hash each name
+            check_wanted(scope["headers"], etag)
             return _without_content(response) if is_known(scope["headers"], etag) else response
     return response
 
