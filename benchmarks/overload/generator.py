@@ -56,13 +56,11 @@ class Try:
 
     Attributes:
         kind: of the request.
-        first: when it was first due.
         due: when this try was due.
         number: of the try, from 0.
     """
 
     kind: str
-    first: float
     due: float
     number: int = 0
 
@@ -140,7 +138,7 @@ class Clients:
         number, count = 0, int((end - begin) * rate)
         while (now := time.monotonic()) < end or number < count:
             while number < count and (due := begin + number / rate) <= now:
-                self._send(Try(self._kinds[self._sent % len(self._kinds)], due, due))
+                self._send(Try(self._kinds[self._sent % len(self._kinds)], due))
                 number += 1
             while self._again and self._again[0][0] <= now:
                 self._send(heapq.heappop(self._again)[2])
@@ -151,7 +149,7 @@ class Clients:
             self._idle.append(self._connect())
         while (now := time.monotonic()) < end:
             while self._idle:
-                self._send(Try(self._kinds[self._sent % len(self._kinds)], now, now))
+                self._send(Try(self._kinds[self._sent % len(self._kinds)], now))
             self._look(0.05)
 
     def _send(self, one: Try) -> None:
@@ -240,7 +238,7 @@ class Clients:
         self.results.append((one.kind, one.due - self.began, now - one.due, status, one.number))
         if status not in GOOD and one.number < self.order.retries:
             due = now + pause
-            again = Try(one.kind, one.first, due, one.number + 1)
+            again = Try(one.kind, due, one.number + 1)
             heapq.heappush(self._again, (due, self._sent, again))
             self._sent += 1
 
