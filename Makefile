@@ -31,6 +31,7 @@ run: setup  ## start PostgreSQL, migrate, serve with reload
 
 test: setup  ## run every test; ARGS go to pytest, WORKERS is a number
 	@coverage erase
+	@python -m compileall -q src
 	@pytest -n $(or $(WORKERS),3) --dist worksteal --cov --cov-report= --cov-fail-under=0 $(ARGS)
 
 faults: setup  ## break database, network and processes under load, on both drivers
