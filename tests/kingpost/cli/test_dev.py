@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from kingpost.embedded.process import running_pid
+from kingpost.testing.process import NO_TLS
 
 Until = Callable[[Callable[[], bool]], None]
 
@@ -35,7 +36,7 @@ def serving(tiny: Any, port: int, until: Until) -> Callable[..., subprocess.Pope
 
 def answer(port: int) -> Any:
     try:
-        response = httpx.get(f"http://127.0.0.1:{port}/readyz", trust_env=False)
+        response = httpx.get(f"http://127.0.0.1:{port}/readyz", trust_env=False, verify=NO_TLS)
     except httpx.TransportError:
         return None
     return response.json()

@@ -14,8 +14,11 @@ from typing import Any
 import httpx
 import pytest
 
+from kingpost.testing.process import NO_TLS
+
 SCRIPT = Path(__file__).with_name("sample_service.py")
 PATIENCE = 30.0
+OPTIONS: dict[str, Any] = {"trust_env": False, "timeout": PATIENCE, "verify": NO_TLS}
 
 
 @dataclass
@@ -124,11 +127,11 @@ class Service:
 
     def get(self, path: str, headers: dict[str, str] | None = None) -> httpx.Response:
         headers = {"Host": "localhost", **(headers or {})}
-        return httpx.get(self.url + path, headers=headers, trust_env=False, timeout=PATIENCE)
+        return httpx.get(self.url + path, headers=headers, **OPTIONS)
 
     def ops(self, path: str) -> httpx.Response:
         url = f"http://127.0.0.1:{self.ops_port or self.port}{path}"
-        return httpx.get(url, trust_env=False, timeout=PATIENCE)
+        return httpx.get(url, **OPTIONS)
 
     def wait_until_arrived(self, name: str) -> None:
         self.wait_for(lambda: self.get(f"/arrived/{name}").json() is True)

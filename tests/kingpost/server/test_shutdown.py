@@ -7,6 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
+from kingpost.testing.process import NO_TLS
+
 GET = b"GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
@@ -83,7 +85,7 @@ def test_clients_that_watch_readiness_lose_nothing(start):
     def client(keep_alive):
         statuses = []
         while not stop.is_set():
-            with httpx.Client(trust_env=False, timeout=30) as http:
+            with httpx.Client(trust_env=False, timeout=30, verify=NO_TLS) as http:
                 answers = [http.get(service.url + "/hello") for _ in range(keep_alive)]
                 statuses += [answer.status_code for answer in answers]
         return statuses

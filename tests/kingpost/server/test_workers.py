@@ -11,6 +11,8 @@ import httpx
 import pytest
 from tests.kingpost.server.conftest import Service
 
+from kingpost.testing.process import NO_TLS
+
 Start = Callable[..., Service]
 
 
@@ -43,7 +45,7 @@ def load(url: str, *, keep_alive: tuple[int, ...] = (1, 1, 20, 10**9)) -> Iterat
 
     def client(requests: int) -> None:
         while not stop.is_set():
-            with httpx.Client(trust_env=False, timeout=30) as http:
+            with httpx.Client(trust_env=False, timeout=30, verify=NO_TLS) as http:
                 for _ in range(requests):
                     if stop.is_set():
                         return
