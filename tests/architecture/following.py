@@ -22,14 +22,13 @@ LEFT_BEHIND = {
     *("__pycache__", ".*_cache", ".coverage*"),
 }
 RUN = {"alembic", "pytest", "kingpost", "ruff"}
-# What a page that changes the code may break without noticing. Left out is what takes long and
-# depends on nothing that a page adds: servers for the documents, wheels, mypy on broken code,
-# rehearsals of the recipes.
+# What a page that changes the service may break without noticing: the page itself has the rules of
+# models, routes and code run. Left out is what takes long and depends on nothing that a page adds:
+# servers for the documents, the library, rehearsals of the recipes, rules that see who breaks them.
 WHOLE_PROJECT = (
-    "pytest -q --kingpost-drivers asyncpg tests/docs tests/architecture"
-    " --ignore tests/architecture/test_following.py --ignore tests/architecture/test_packaging.py"
-    " --ignore tests/architecture/test_mistakes.py --ignore tests/docs/test_recipes.py"
-    " -k 'not answer'"
+    "pytest -q tests/docs tests/architecture/test_docs.py tests/architecture/test_files.py"
+    " tests/architecture/test_layers.py tests/architecture/test_sizes.py"
+    " --ignore tests/docs/test_recipes.py -k 'not answer and not seen'"
 )
 
 
@@ -64,7 +63,7 @@ class Follower:
             **os.environ,
             "PYTHONPATH": str(folder / "src"),  # before the installed source of this project
             "APP_DATABASE_URL": database_url,
-            "PYTEST_ADDOPTS": f"--kingpost-folder={test_server}",
+            "PYTEST_ADDOPTS": f"--kingpost-folder={test_server} --kingpost-drivers=asyncpg",
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         }
 
