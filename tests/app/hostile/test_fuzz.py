@@ -27,7 +27,7 @@ HERE = Path(__file__).parent
 SEED = 20261122
 # Per operation and kind of data, and how many requests come of it at the least: all of it with
 # one driver; the other needs to show only that it does not matter which one it is.
-EXAMPLES = {"asyncpg": (245, 5000), "psycopg": (20, 1000)}
+EXAMPLES = {"asyncpg": (60, 2000), "psycopg": (10, 600)}
 
 
 def seed() -> int:
