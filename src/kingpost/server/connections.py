@@ -3,6 +3,7 @@
 import asyncio
 import heapq
 from collections import OrderedDict, deque
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import structlog
@@ -70,19 +71,30 @@ class Connections:
 
     def _longest_waiting(self, now: float) -> "GuardedProtocol | None":
         """The first to go."""
+        for turn, connection in self._in_order(now):
+            if connection in self._open and connection.patience.goes_on(turn):
+                return connection
+        return None
+
+    def _in_order(self, now: float) -> "Iterator[tuple[Turn, GuardedProtocol]]":
+        """Those that may have to go."""
         while self._new:
             connection, _ = self._new.popitem(last=False)
             turn = connection.patience.turn()
             if turn is not None and turn.wait is Wait.BEGINNING:
-                return connection
-        while self._candidates:
-            turn, connection = self._candidates.pop()
-            if connection in self._open and connection.patience.turn() == turn:
-                return connection
-        return self._look_around(now) if now >= self._full_until else None
+                yield turn, connection
+        yield from self._kept()
+        for _ in Wait:  # once each: those who wait alike may all have sent something
+            if now >= self._full_until:
+                self._look_around(now)
+                yield from self._kept()
 
-    def _look_around(self, now: float) -> "GuardedProtocol | None":
-        """The first to go after a look at all; some that come after it are kept.
+    def _kept(self) -> "Iterator[tuple[Turn, GuardedProtocol]]":
+        while self._candidates:
+            yield self._candidates.pop()
+
+    def _look_around(self, now: float) -> None:
+        """Keeps the first ones to go, after a look at all.
 
         With more clients than connections somebody has to go all the time, and a look at each
         connection for every one of them would leave no time for requests.
@@ -91,19 +103,23 @@ class Connections:
         waiting = [(turn, connection) for turn, connection in turns if turn is not None]
         if not waiting:  # all are being answered, and we have more to do than to look again
             self._full_until = now + _FULL_SECONDS
-            return None
-        first, *others = heapq.nsmallest(_CANDIDATES, waiting, key=lambda pair: pair[0])
-        alike = [pair for pair in others if pair[0].wait is first[0].wait]
+            return
+        first = heapq.nsmallest(_CANDIDATES, waiting, key=lambda pair: pair[0])
+        alike = [pair for pair in first if pair[0].wait is first[0][0].wait]
         self._candidates = alike[::-1]
-        return first[1]
 
     def _refuse(self, connection: "GuardedProtocol") -> None:
         """Refuses a connection, which stays for a moment so that its client can read why."""
         self._refused.append(connection)
         if len(self._refused) > REFUSED:
-            self._refused.popleft().transport.abort()
+            self._give_up(self._refused.popleft())
         connection.refusal.refuse(Busy("There are too many connections."), quietly=True)
         self._note("refused", connection.loop)
+
+    def _give_up(self, refused: "GuardedProtocol") -> None:
+        # Closing while there is unread input makes the kernel send a reset.
+        refused.patience.read_arrived()
+        refused.transport.abort()
 
     def _measure(self) -> None:
         if self.metrics is not None:

@@ -1,6 +1,7 @@
 """Closes a connection so that the last answer arrives, even when the client is still sending."""
 
 import asyncio
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,7 @@ from kingpost.server.delivery import Delivery
 # read on for a while, then close.
 SECONDS = 2.0
 BYTES = 16 * 1024 * 1024
+MOST_READ = 65_536
 
 
 class LingeringTransport:
@@ -68,6 +70,15 @@ class LingeringTransport:
         self._left -= count
         if self._left < 0:
             self._end()
+
+    def arrived(self) -> bytes:
+        """What the client has sent and the event loop has not read; nothing once it is closed."""
+        if self._transport.is_closing():  # the descriptor may be another one's already
+            return b""
+        try:
+            return os.read(self._transport.get_extra_info("socket").fileno(), MOST_READ)
+        except OSError:  # nothing, or the client is gone, as the event loop will notice
+            return b""
 
     def forget(self) -> None:
         """The connection is gone."""

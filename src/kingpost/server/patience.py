@@ -105,6 +105,28 @@ class Patience:
         else:
             cycle.end_content()
 
+    def goes_on(self, turn: Turn) -> bool:
+        """Whether it is still the client's turn when all that it has sent was read.
+
+        The event loop may not have come to it: a request that waits in the kernel looks like a
+        client that is silent.
+
+        Args:
+            turn: what the client was waited for to do.
+        """
+        if self.turn() != turn:
+            return False
+        came = self.read_arrived()
+        now = self.turn()
+        return now is not None and (not came or now.wait is Wait.BEGINNING)
+
+    def read_arrived(self) -> bool:
+        """Reads what has come, before the event loop does. Returns whether something has."""
+        data = b"" if self._connection.flow.read_paused else self.transport.arrived()
+        if data:
+            self._connection.data_received(data)
+        return bool(data)
+
     def turn(self) -> Turn | None:
         """What the client is waited for to do, and since when; None while it is not its turn."""
         if self._connection.is_answering():

@@ -2,7 +2,10 @@
 
 import resource
 import select
+import signal
+import socket
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 from structlog.testing import capture_logs
@@ -21,6 +24,7 @@ GET = b"GET /hello HTTP/1.1\r\n" + HOST + b"\r\n"
 HALF = GET[:-2]
 LIVE = b"GET /livez HTTP/1.1\r\n" + HOST + b"\r\n"
 UPLOAD = b"POST /echo HTTP/1.1\r\n" + HOST + b"Content-Length: 3\r\n\r\n"
+WHOLE = UPLOAD + b"abc"
 Open = Callable[..., list[Connection]]
 
 
@@ -57,6 +61,16 @@ def open_some(service: Service) -> Iterator[Open]:
     for connection in opened:
         connection.close()
     service.wait_for(lambda: connected(service) == 0)
+
+
+@contextmanager
+def stopped(service: Service) -> Iterator[None]:
+    """What is sent meanwhile waits in the kernel."""
+    service.signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        service.signal(signal.SIGCONT)
 
 
 def is_closed(connection: Connection) -> bool:
@@ -116,6 +130,47 @@ def test_while_all_are_being_answered_the_new_one_is_refused(service, open_some)
     assert [connection.answer().body for connection in busy] == [b"released"] * len(busy)
 
 
+@pytest.mark.parametrize("request_", [GET, WHOLE], ids=["GET", "POST"])
+def test_of_many_that_come_at_once_with_a_whole_request_none_is_reset(service, request_):
+    with stopped(service):
+        burst = [service.connect().send(request_) for _ in range(6 * LIMIT)]
+
+    answers = [connection.answer() for connection in burst]
+
+    assert {answer.status for answer in answers} <= {200, 503}
+    assert [answer.status for answer in answers].count(200) >= LIMIT
+    for connection in burst:
+        connection.socket.shutdown(socket.SHUT_WR)
+        assert connection.rest() == b""
+        connection.close()
+    service.wait_for(lambda: connected(service) == 0)
+
+
+def test_whole_requests_beyond_the_limit_read_their_refusal(service, open_some):
+    busy = open_some(LIMIT, b"GET /wait/all HTTP/1.1\r\n" + HOST + b"\r\n")
+    with stopped(service):
+        burst = [service.connect().send(WHOLE) for _ in range(3 * REFUSED)]
+
+    assert [connection.answer().status for connection in burst] == [503] * len(burst)
+    assert [connection.rest() for connection in burst] == [b""] * len(burst)
+
+    busy.pop().close()
+    service.wait_for(lambda: connected(service) == LIMIT - 1)
+    open_some(1, b"GET /release/all HTTP/1.1\r\n" + HOST + b"\r\n")
+
+
+def test_an_idle_one_whose_next_request_has_come_is_not_closed(service, open_some):
+    asks_again, *others = open_some(LIMIT, GET)
+    with stopped(service):
+        new = [service.connect().send(GET) for _ in range(LIMIT - 1)]
+        asks_again.send(GET)
+
+    assert all(connection.answer().status == 200 for connection in (asks_again, *new))
+    assert all(is_closed(connection) for connection in others)
+    for connection in new:
+        connection.close()
+
+
 def test_an_upload_that_waits_for_its_client_goes_before_anybody_is_refused(open_some):
     busy = open_some(LIMIT - 1, b"GET /wait/busier HTTP/1.1\r\n" + HOST + b"\r\n")
     (upload,) = open_some(1, UPLOAD)
@@ -162,6 +217,9 @@ class Busy:
 
     def refuse(self, _problem: Problem, *, quietly: bool) -> None:
         self.refused = quietly
+
+    def read_arrived(self) -> bool:
+        return False
 
     def abort(self) -> None:
         self.aborted = True
