@@ -57,7 +57,7 @@ def _unwind(*_: object) -> NoReturn:
 def _serve(invocation: Invocation) -> None:
     project, listen = invocation.project, _listen_settings(invocation)
     sockets = serving.listen(listen, project.env_prefix)
-    with invocation.settings_with_database() as complete:
+    with invocation.settings_with_database() as complete, _database_kept(invocation):
         settings = complete.model_copy(update={"port": sockets[0].getsockname()[1]})
         _migrate(invocation, _url(settings))
         _print_welcome(project, settings, serving.address(settings, sockets))
@@ -73,6 +73,22 @@ def _listen_settings(invocation: Invocation) -> ServiceSettings:
         raise CommandError("dev is not for production: use `kingpost serve`")
     port: int | None = invocation.arguments.port
     return settings if port is None else settings.model_copy(update={"port": port})
+
+
+@contextmanager
+def _database_kept(invocation: Invocation) -> Iterator[None]:
+    """Starts the embedded PostgreSQL again when it ends; whoever has another one looks after it."""
+    if invocation.loaded.values.database_url is not None:
+        yield
+        return
+    from kingpost.embedded.keeping import kept_running  # noqa: PLC0415 - an extra
+
+    with invocation.project.embedded_server() as server, kept_running(server, _tell):
+        yield
+
+
+def _tell(line: str) -> None:
+    print(f"kingpost: {line}", file=sys.stderr, flush=True)
 
 
 def _url(settings: ServiceSettings) -> str:

@@ -80,6 +80,16 @@ class EmbeddedPostgres:
         return account_for(self.folder / "data")
 
     @property
+    def is_running(self) -> bool:
+        """Whether there is a server process on its data, whoever started it."""
+        return process.running_pid(self.folder / "data") is not None
+
+    @property
+    def has_data(self) -> bool:
+        """Whether its data directory has been made."""
+        return (self.folder / "data" / "PG_VERSION").exists()
+
+    @property
     def host(self) -> str:
         """The folder of the socket, which clients take as the host.
 

@@ -100,6 +100,50 @@ def test_after_sigkill_the_next_run_finds_its_data_and_makes_no_second_key(
     assert running_pid(tiny.data / "data") is None
 
 
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("arguments", [(), ("--no-reload",)])
+def test_a_postgres_that_was_ended_is_started_again_and_it_is_said(
+    tiny: Any,
+    serving: Callable[..., Any],
+    port: int,
+    until: Until,
+    how: signal.Signals,
+    arguments: tuple[str, ...],
+) -> None:
+    process = serving(*arguments)
+    first = running_pid(tiny.data / "data")
+    assert first is not None
+    os.kill(first, how)
+
+    until(lambda: "PostgreSQL had ended, and was started again" in tiny.output())
+    assert running_pid(tiny.data / "data") not in (None, first)
+    until(lambda: is_served(port))
+    process.terminate()
+    assert process.wait(60) == 0
+    assert running_pid(tiny.data / "data") is None
+
+
+def test_a_postgres_whose_data_are_gone_does_not_begin_anew_unasked(
+    tiny: Any, serving: Callable[..., Any], until: Until
+) -> None:
+    process = serving()
+    first = running_pid(tiny.data / "data")
+    assert first is not None
+    (tiny.data / "data").rename(tiny.data / "elsewhere")
+    os.kill(first, signal.SIGKILL)
+
+    until(lambda: "are gone: end this and start it again" in tiny.output())
+    assert not (tiny.data / "data").exists()
+    process.terminate()
+    assert process.wait(60) == 0
+    assert tiny.output().count("are gone") == 1
+
+
+def is_served(port: int) -> bool:
+    response = httpx.get(f"http://127.0.0.1:{port}/readyz", trust_env=False)
+    return response.status_code == 200
+
+
 def test_a_changed_file_is_served_without_a_restart(
     tiny: Any, serving: Callable[..., Any], port: int, until: Until
 ) -> None:
