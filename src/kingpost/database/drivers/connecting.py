@@ -4,6 +4,8 @@ import asyncio
 import logging
 import select
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from math import inf
+from time import monotonic
 from traceback import clear_frames
 from typing import Any, Protocol
 
@@ -18,6 +20,8 @@ TCP_IDLE, TCP_INTERVAL, TCP_COUNT, TCP_USER_TIMEOUT = 5, 2, 3, 10
 
 # How long a server has to end what was cancelled, before its connection is torn down.
 CANCEL_SECONDS = 2.0
+
+LOG_SECONDS = 1.0
 
 # Plans that a direct connection keeps: one per statement of the service, and some to spare.
 PREPARED_STATEMENTS = 256
@@ -101,10 +105,40 @@ def limited(
                 return await _forgotten_if_it_fails(connect(*args, **kwargs))
         except expected as error:
             reason = str(error) or f"no answer within {options.connect_timeout:g} s"
-            _LOG.warning("cannot connect to the database: %s", reason)
+            _failures.tell(reason)
             raise Unavailable("the database cannot be reached") from error
 
     return bounded
+
+
+class FailureLog:
+    """Says why there is no connection, at most once a second: in an outage each request fails.
+
+    Args:
+        clock: in seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        self._clock = clock
+        self._again = -inf
+        self._count = 0
+
+    def tell(self, reason: str) -> None:
+        """Takes note of a failure.
+
+        Args:
+            reason: why no connection could be opened.
+        """
+        self._count += 1
+        now = self._clock()
+        if now < self._again:
+            return
+        _LOG.warning("cannot connect to the database: %s (%d since last told)", reason, self._count)
+        self._again = now + LOG_SECONDS
+        self._count = 0
+
+
+_failures = FailureLog()  # of the process: it has several pools, and one database
 
 
 async def _forgotten_if_it_fails(connecting: Awaitable[Any]) -> Any:
