@@ -106,6 +106,7 @@ class DirectPool:
             raise
         except BaseException:
             self._retire(connection)  # cancelled: its answer may still come
+            self._reporter.given_up(perf_counter() - started)
             raise
         seconds = perf_counter() - started
         self.give_back(connection)

@@ -60,12 +60,16 @@ class Reporter:
         for watcher in self.watchers:
             watcher(sql)
 
-    def answered(self, state: str | None, seconds: float, sql: str) -> None:
-        """A statement was answered; see `DatabaseObserver.statement`."""
+    def given_up(self, seconds: float) -> None:
+        """A statement was sent whose answer nobody waits for: its request has spent the time."""
         request = current_request.get()
         if request is not None:
             request.statements += 1
             request.database_seconds += seconds
+
+    def answered(self, state: str | None, seconds: float, sql: str) -> None:
+        """A statement was answered; see `DatabaseObserver.statement`."""
+        self.given_up(seconds)
         self._observer.statement(state, seconds, sql)
         if seconds >= self._slow and sql:
             _SLOW.warning("a statement took %.3f s: %s", seconds, sql)

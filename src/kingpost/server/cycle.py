@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import MutableMapping
 from typing import TYPE_CHECKING, Any, cast
 
 from starlette.types import Scope
@@ -23,6 +24,18 @@ _WITHOUT_CONTENT = (204, 304)
 _IN_ONE_PIECE = 65_536
 
 
+class _Failures(logging.LoggerAdapter[logging.Logger]):
+    """What uvicorn says of a failure; a request that the end of the server cuts is no mistake."""
+
+    def process(
+        self, msg: object, kwargs: MutableMapping[str, Any]
+    ) -> tuple[object, MutableMapping[str, Any]]:
+        error = kwargs.get("exc_info")
+        if isinstance(error, asyncio.CancelledError):
+            return f"Request cut: {str(error) or 'cancelled'}", {}
+        return msg, kwargs
+
+
 class Cycle(RequestResponseCycle):
     """A request that is being served.
 
@@ -41,7 +54,7 @@ class Cycle(RequestResponseCycle):
     # What is so at the beginning of each needs no assignment for each.
     access_log = False
     access_logger = logging.getLogger("uvicorn.access")
-    logger = logging.getLogger("uvicorn.error")
+    logger = cast(logging.Logger, _Failures(logging.getLogger("uvicorn.error")))
     disconnected = False
     more_body = True
     response_started = False

@@ -11,6 +11,7 @@ from tests.kingpost.library import Author
 from tests.kingpost.proxy import Proxy
 from tests.kingpost.support import Counts, Open, Outside, Sql, until
 
+from kingpost.context import RequestContext, current_request
 from kingpost.database import Database, Query
 from kingpost.problems import Busy, Unavailable
 
@@ -264,6 +265,25 @@ async def test_a_cancelled_read_ends_on_the_server_and_leaks_nothing(
     await until(lambda: library.direct_status().in_use == 0)
     assert await emails(library) == []
     assert [row.state for row in await sql(BACKENDS)] == ["idle"]
+
+
+async def test_what_a_cancelled_read_has_cost_counts_for_its_request(
+    library: Database, sql: Sql
+) -> None:
+    request = RequestContext("r-1")
+    token = current_request.set(request)
+    read = asyncio.ensure_future(library.reads.fetch(SLEEP, {"seconds": 60}))
+    current_request.reset(token)
+
+    async def runs() -> bool:
+        return [row.state for row in await sql(BACKENDS)] == ["active"]
+
+    await until(runs)
+    read.cancel()
+    await asyncio.wait([read])
+
+    assert request.statements == 1
+    assert request.database_seconds > 0
 
 
 async def test_a_silent_server_leaks_nothing_once_the_read_is_given_up(

@@ -130,6 +130,10 @@ def test_a_request_that_does_not_end_gets_503_after_the_shutdown_timeout(start):
 
     assert client.answer().problem == "unavailable"
     assert service.process.wait(30) == 0
+    cut = [line for line in service.lines() if "Request cut" in line["event"]]
+    assert [line["level"] for line in cut] == ["error"]
+    assert "Traceback" not in service.text()
+    assert "exception" not in cut[0]
 
 
 def test_a_second_sigint_does_not_wait_for_requests(start):
