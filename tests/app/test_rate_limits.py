@@ -136,6 +136,16 @@ async def test_each_key_has_its_own_limit(limited: Limited) -> None:
     assert (allowed.status_code, left(allowed)[0]) == (200, 1)
 
 
+async def test_a_successor_of_a_key_goes_on_in_its_window(limited: Limited) -> None:
+    client = await limited(APP_RATE_LIMIT=5)
+    made = (await client.post("/api/v1/keys", json={"name": "b", "scopes": ["users:read"]})).json()
+    async with another(client, made["key"]) as old:
+        assert left(await old.get("/api/v1/users"))[0] == 4
+    made = (await client.post(f"/api/v1/keys/{made['id']}/rotation", json={})).json()
+    async with another(client, made["key"]) as new:
+        assert left(await new.get("/api/v1/users"))[0] == 3
+
+
 async def test_who_is_not_recognised_learns_nothing_of_limits(limited: Limited) -> None:
     client = await limited(APP_RATE_LIMIT=2)
 

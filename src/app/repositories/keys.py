@@ -18,9 +18,14 @@ KEY = Projection(KeyRead, ApiKey)
 BY_ID = Lookup(KEY, ApiKey.id)
 SECONDS_LEFT = cast(extract("epoch", ApiKey.expires_at - func.now()), Float)
 STORED = Query(
-    select(ApiKey.id, ApiKey.key_hash, ApiKey.scopes, SECONDS_LEFT, ApiKey.revoked_at).where(
-        ApiKey.id == bindparam("id")
-    )
+    select(
+        ApiKey.id,
+        ApiKey.key_hash,
+        ApiKey.scopes,
+        SECONDS_LEFT,
+        ApiKey.revoked_at,
+        ApiKey.principal_id,
+    ).where(ApiKey.id == bindparam("id"))
 )
 NEWEST = Listing(KEY, order=(Key(ApiKey.id, "id", descending=True),))
 
@@ -37,7 +42,7 @@ class KeyReader:
 
     async def stored(self, key_id: UUID) -> StoredKey | None:
         for row in await self.reads.fetch(STORED, {"id": key_id}):
-            return StoredKey(row[0], row[1], frozenset(row[2]), row[3], row[4])
+            return StoredKey(row[0], row[1], frozenset(row[2]), row[3], row[4], row[5])
         return None
 
     async def page(self, paging: Paging) -> Document[PageRead[KeyRead]]:

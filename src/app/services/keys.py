@@ -1,5 +1,5 @@
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
 from pydantic import ValidationError
@@ -37,7 +37,8 @@ class KeyService:
         keys = KeyRepository(tx.session)
         days = new.expires_in_days
         expires_at = None if days is None else await keys.now() + timedelta(days=days)
-        return await self._add(keys, new.name, sorted(set(new.scopes)), expires_at)
+        row = ApiKey(name=new.name, scopes=sorted(set(new.scopes)), expires_at=expires_at)
+        return await self._add(keys, row)
 
     async def get(self, key_id: UUID) -> Document[KeyRead]:
         return await KeyReader(self.work.reads).get(key_id)
@@ -69,23 +70,21 @@ class KeyService:
         if old.revoked_at is not None or (old.expires_at is not None and old.expires_at <= now):
             raise KeyEnded
         ends_at = now + timedelta(seconds=rotation.overlap_seconds)
-        successor = await self._add(keys, old.name, old.scopes, old.expires_at)
+        row = ApiKey(
+            name=old.name,
+            scopes=old.scopes,
+            expires_at=old.expires_at,
+            principal_id=old.principal_id or old.id,
+        )
+        successor = await self._add(keys, row)
         old.expires_at = min(ends_at, old.expires_at or ends_at)
         tx.after_commit(lambda: self.changed(key_id))
         return successor
 
-    async def _add(
-        self, keys: KeyRepository, name: str, scopes: list[str], expires_at: datetime | None
-    ) -> KeyCreated:
-        key_id = uuid7()
-        text = new_key(key_id, self.environment)
-        row = ApiKey(
-            id=key_id,
-            name=name,
-            scopes=scopes,
-            expires_at=expires_at,
-            key_hash=hash_key(text, self.pepper),
-        )
+    async def _add(self, keys: KeyRepository, row: ApiKey) -> KeyCreated:
+        row.id = uuid7()
+        text = new_key(row.id, self.environment)
+        row.key_hash = hash_key(text, self.pepper)
         read = KeyRead.model_validate(await keys.add(row))
         return KeyCreated(**dict(read), key=text)
 

@@ -162,7 +162,7 @@ def _keyed(request: Request, key: str, document: Any, mark: Idempotent) -> Keyed
     context = current_request.get()
     route = context.route if context is not None else None
     return KeyedRequest(
-        principal=_NAMELESS if principal is None else principal.actor,
+        principal=_NAMELESS if principal is None else principal.subject,
         key=key,
         request=f"{request.method} {route or ''}".strip(),
         fingerprint=fingerprint_of(request.method, scope["path"], scope["query_string"], document),

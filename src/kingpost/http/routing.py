@@ -189,7 +189,7 @@ async def _authorize(request: Request, scopes: tuple[str, ...] | None) -> None:
     principal.require(scopes)
     request.scope[PRINCIPAL_KEY] = principal
     if runtime.limiter is not None:
-        limits = await runtime.limiter.admit(principal.actor)
+        limits = await runtime.limiter.admit(principal.subject)
         if context is not None:
             context.limits = limits
 

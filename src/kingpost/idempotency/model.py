@@ -12,7 +12,7 @@ class IdempotencyKeyMixin:
     """The columns of a table of remembered answers; it needs an index on `expires_at`.
 
     Attributes:
-        principal: who sent the request, as the audit names it; nobody else's key matches.
+        principal: who sent the request, its `Principal.subject`; nobody else's key matches.
         key_hash: SHA-256 of the key, 32 bytes; the key itself is not stored.
         request: method and route, for people.
         fingerprint: SHA-256 of what was asked for, 32 bytes.

@@ -70,7 +70,7 @@ class RateLimiter:
         """Counts a request, and says how many more there may be.
 
         Args:
-            principal: who asks, as the audit names it.
+            principal: who asks, its `Principal.subject`.
 
         Returns:
             The headers `RateLimit-Policy` and `RateLimit` of the answer (draft-ietf-httpapi-

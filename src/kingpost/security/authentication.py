@@ -31,6 +31,7 @@ class StoredKey:
         scopes: what it may do, such as `posts:read` or `posts:*`.
         seconds_left: until it is refused, by the clock of the database; None for never.
         revoked_at: since when it is refused; None for not revoked.
+        principal_id: the first of the keys that succeeded each other, if this is a successor.
     """
 
     id: UUID
@@ -38,6 +39,7 @@ class StoredKey:
     scopes: frozenset[str]
     seconds_left: float | None
     revoked_at: datetime | None
+    principal_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +50,18 @@ class Principal:
         actor: how logs and audit name it, such as `key:0199…`.
         scopes: granted scopes; `noun:*` grants every scope of the noun, `*` grants all.
         key_id: the id of its API key; None where keys are off.
+        subject: who it is to rate limits and Idempotency-Key, which a successor of a key shares
+            with it; the actor unless given.
     """
 
     actor: str
     scopes: frozenset[str]
     key_id: UUID | None = None
+    subject: str = ""
+
+    def __post_init__(self) -> None:
+        """Makes the actor the subject, if there is no other."""
+        object.__setattr__(self, "subject", self.subject or self.actor)
 
     def require(self, scopes: Iterable[str]) -> None:
         """Checks that all scopes are granted.
@@ -257,7 +266,8 @@ class _KnownKey:
         self.stored = stored
         self.fresh_until = fresh_until  # by the monotonic clock, as all here
         self.expires = math.inf if stored.seconds_left is None else asked + stored.seconds_left
-        self.principal = Principal(f"key:{stored.id}", stored.scopes, stored.id)
+        subject = f"key:{stored.principal_id or stored.id}"
+        self.principal = Principal(f"key:{stored.id}", stored.scopes, stored.id, subject)
 
 
 def _bearer_token(authorization: list[str]) -> str:

@@ -14,6 +14,7 @@ from kingpost.testing.databases import execute
 from kingpost.testing.lifespan import running
 from kingpost.testing.service import http_client, make_key, settings_for
 
+KEYS = "/api/v1/keys"
 ADA = {"email": "ada@example.com"}
 Post = Callable[..., Awaitable[httpx.Response]]
 
@@ -153,6 +154,19 @@ async def test_another_key_holder_does_not_get_the_answer(post, app, database_ur
     assert answer.status_code == 201
     assert "Idempotency-Replayed" not in answer.headers
     assert count(database_url, "users") == 2
+
+
+async def test_a_successor_of_a_key_gets_the_answer(client, anonymous, database_url):
+    key = (await client.post(KEYS, json={"name": "x", "scopes": ["users:write"]})).json()
+    answers = []
+    for _ in range(3):
+        headers = {"Authorization": f"Bearer {key['key']}", "Idempotency-Key": "k"}
+        answers.append(await anonymous.post("/api/v1/users", json=ADA, headers=headers))
+        key = (await client.post(f"{KEYS}/{key['id']}/rotation", json={})).json()
+
+    for again in answers[1:]:
+        assert_is_replay(answers[0], again)
+    assert count(database_url, "users") == 1
 
 
 async def test_an_expired_answer_is_forgotten_and_overwritten(post, database_url):

@@ -51,6 +51,16 @@ def store() -> Store:
     return Store()
 
 
+async def test_a_successor_is_the_subject_that_the_first_key_was(store: Store) -> None:
+    first = await store.authenticator().authenticate([f"Bearer {store.add()}"])
+    second = store.add(principal_id=first.key_id)
+    successor = await store.authenticator().authenticate([f"Bearer {second}"])
+
+    assert first.subject == successor.subject == first.actor
+    assert successor.actor == f"key:{successor.key_id}" != first.actor
+    assert Principal("name:x", frozenset()).subject == "name:x"
+
+
 async def test_a_valid_key_gives_its_principal(store: Store) -> None:
     principal = await store.authenticator().authenticate([f"Bearer {store.add()}"])
 

@@ -1,4 +1,5 @@
 from datetime import datetime
+from uuid import UUID
 
 from sqlalchemy import DateTime, LargeBinary, String
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -15,6 +16,8 @@ class ApiKey(UuidKeyMixin, TimestampsMixin, VersionMixin, Base):
     __unversioned__ = frozenset({"last_used_at"})
 
     name: Mapped[str] = mapped_column(String(100))
+    # The first key of a chain of rotations; null for one that succeeds no other.
+    principal_id: Mapped[UUID | None]
     key_hash: Mapped[bytes] = mapped_column(LargeBinary(32))
     scopes: Mapped[list[str]] = mapped_column(ARRAY(String(50)))
     expires_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
