@@ -15,7 +15,7 @@ from kingpost.migrations import revisions
 from kingpost.migrations.engine import migration_engine, unreachable
 from kingpost.observability import configure_logging
 from kingpost.project import Project
-from kingpost.server.workers import take
+from kingpost.server.workers import open_or_take
 from kingpost.settings import ServiceSettings, SettingsError
 
 R = TypeVar("R")
@@ -41,8 +41,10 @@ def run(invocation: Invocation) -> int:
     settings = invocation.settings
     if settings.database_url is None:
         raise SettingsError([f"{invocation.project.env_prefix}DATABASE_URL: needed by `serve`"])
-    project, taken = invocation.project, take(settings.handover)
-    sockets = serving.listen(settings, project.env_prefix, taken)
+    project = invocation.project
+    if settings.handover is not None:
+        configure_logging(settings.log_level, json=settings.environment == "production")
+    sockets, taken = open_or_take(settings, project.env_prefix)
     url = settings.database_url.get_secret_value()
     check_revision(project, url)
     if settings.database_pooler == "none":  # a pooler has a limit of its own

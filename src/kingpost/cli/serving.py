@@ -19,15 +19,12 @@ from kingpost.server.workers import Supervisor, Taken
 from kingpost.settings import ServiceSettings
 
 
-def listen(
-    settings: ServiceSettings, prefix: str, taken: Taken | None = None
-) -> list[socket.socket]:
+def listen(settings: ServiceSettings, prefix: str) -> list[socket.socket]:
     """Opens the service's ports, before anything else is started.
 
     Args:
         settings: host and ports; port 0 takes a free one.
         prefix: of the settings' names, for the message.
-        taken: the ports of the one that serves now.
 
     Returns:
         The listening sockets, the API's first.
@@ -35,7 +32,7 @@ def listen(
     Raises:
         BindError: a port is taken or cannot be used; the message is one line with the way out.
     """
-    return open_ports(settings, prefix, taken.sockets if taken else ())
+    return open_ports(settings, prefix)
 
 
 def address(settings: ServiceSettings, sockets: list[socket.socket]) -> str:

@@ -22,8 +22,8 @@ from starlette.routing import Route
 from kingpost.context import current_request
 from kingpost.middleware import Deadline, Methods, Observe
 from kingpost.server import OperationsRoutes, Server, State, serve
-from kingpost.server.sockets import open_ports, port_of
-from kingpost.server.workers import Supervisor, take
+from kingpost.server.sockets import port_of
+from kingpost.server.workers import Supervisor, open_or_take
 from kingpost.settings import ServiceSettings
 
 LARGE = 32 * 1024 * 1024  # more than the kernel takes for a client that does not read
@@ -190,8 +190,7 @@ def announce(server: Server) -> None:
 
 
 def supervise(settings: ServiceSettings) -> None:
-    taken = take(settings.handover)
-    listeners = open_ports(settings, inherited=taken.sockets if taken else ())
+    listeners, taken = open_or_take(settings)
     api, *ops = (port_of(listener) for listener in listeners)
     sys.stdout.write(f"READY {api} {ops[0] if ops else None}\n")
     sys.stdout.flush()

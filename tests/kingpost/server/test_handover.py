@@ -4,14 +4,19 @@ import signal
 import socket
 import tempfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 from tests.kingpost.server.conftest import Service
 from tests.kingpost.server.test_workers import load, more
 
-from kingpost.server.workers import HandoverError, take
+from kingpost.server import PortTaken
+from kingpost.server.sockets import port_of
+from kingpost.server.workers import HandoverError, handover, open_or_take, take
 from kingpost.server.workers.handover import Handover
+from kingpost.settings import ServiceSettings
 
 Start = Callable[..., Service]
 
@@ -96,6 +101,40 @@ def test_only_one_may_take_over_at_a_time(path: str, listener: socket.socket) ->
     for end in (first, second):
         end.close()
     offer.close()
+
+
+def test_one_that_is_still_starting_is_waited_for(path: str, listener: socket.socket) -> None:
+    settings = ServiceSettings(port=port_of(listener), handover=path)
+    with capture_logs() as logs, ThreadPoolExecutor() as pool:
+        waiting = pool.submit(open_or_take, settings)
+        while not logs and not waiting.done():
+            wait([waiting], timeout=0.01)
+        assert [line["event"] for line in logs] == ["waiting for the one that has the port"]
+        offer = Handover(path, [listener])
+        while not waiting.done():
+            assert offer.taken() is False
+
+    (inherited,), taken = waiting.result()
+    assert inherited.getsockname() == listener.getsockname()
+    assert taken is not None
+    taken.serving()
+    assert offer.taken() is True
+    inherited.close()
+    offer.close()
+
+
+def test_a_port_that_nobody_hands_over_says_who_may_have_it(
+    path: str, listener: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(handover, "WAIT_SECONDS", 0.0)
+    settings = ServiceSettings(port=port_of(listener), handover=path)
+
+    with pytest.raises(
+        PortTaken, match="still starting after 0 s, or has not BILLS_HANDOVER="
+    ) as it:
+        open_or_take(settings, "BILLS_")
+
+    assert "set BILLS_PORT to another port" in str(it.value)
 
 
 def test_a_path_that_cannot_be_used_is_told_in_one_line(listener: socket.socket) -> None:

@@ -8,12 +8,21 @@ that is closed (socket(7), net.ipv4.tcp_migrate_req).
 import contextlib
 import os
 import socket
+import time
 from collections.abc import Sequence
 from pathlib import Path
+
+import structlog
+
+from kingpost.server.sockets import PortTaken, open_ports
+from kingpost.settings import ServiceSettings
 
 GIVEN, BUSY, SERVING = b"g", b"b", b"s"
 MOST_SOCKETS = 16
 SECONDS = 10.0
+WAIT_SECONDS, PAUSE = 15.0, 0.1
+
+_log = structlog.get_logger("kingpost.server.workers")
 
 
 class HandoverError(Exception):
@@ -75,6 +84,50 @@ def take(path: str | None) -> Taken | None:
     for listener in sockets:
         listener.setblocking(False)
     return Taken(sockets, wire)
+
+
+def open_or_take(
+    settings: ServiceSettings, prefix: str = "APP_"
+) -> tuple[list[socket.socket], Taken | None]:
+    """Opens the ports of a service, or takes them from the one that serves them.
+
+    One that is still starting, or about to end, has the port and does not hand it over: with
+    `settings.handover` it is waited for, for `WAIT_SECONDS`.
+
+    Args:
+        settings: host, ports and handover.
+        prefix: of the settings' names, for the message.
+
+    Returns:
+        The listening sockets, as `open_ports` returns them, and where they come from.
+
+    Raises:
+        PortTaken: a port is in use, and not handed over.
+        BindError: a port cannot be used for another reason, or the one that serves has others.
+        HandoverError: another one is just taking them, or the path cannot be used.
+    """
+    end = time.monotonic() + WAIT_SECONDS
+    told = settings.handover is None
+    while True:
+        taken = take(settings.handover)
+        try:
+            return open_ports(settings, prefix, taken.sockets if taken else ()), taken
+        except PortTaken as error:
+            if settings.handover is None:
+                raise
+            if time.monotonic() >= end:
+                raise PortTaken(_not_handed_over(error, settings.handover, prefix)) from error
+        if not told:
+            _log.info("waiting for the one that has the port", seconds=WAIT_SECONDS)
+            told = True
+        time.sleep(PAUSE)
+
+
+def _not_handed_over(error: PortTaken, path: str, prefix: str) -> str:
+    return (
+        f"{error}; if it is this service, it is still starting after {WAIT_SECONDS:g} s, "
+        f"or has not {prefix}HANDOVER={path}"
+    )
 
 
 class Handover:
