@@ -146,9 +146,7 @@ class EmbeddedPostgres:
             EmbeddedError: with PostgreSQL's reason.
         """
         source = f" TEMPLATE {_quoted(template)}" if template is not None else ""
-        # Without fsync the checkpoint of a copy file by file costs less than logging each page.
-        how = "" if self.durable else " STRATEGY file_copy"
-        self._sql(f"CREATE DATABASE {_quoted(name)}{source}{how}")
+        self._sql(f"CREATE DATABASE {_quoted(name)}{source}")
 
     def drop_database(self, name: str) -> None:
         """Drops a database if it exists, with the connections to it.

@@ -40,13 +40,10 @@ class Server:
 
     Args:
         url: of a database that exists there, with an asynchronous driver.
-        durable: False for one that writes without fsync, where copying files costs less than
-            logging each page; elsewhere the checkpoint of that would disturb others.
     """
 
-    def __init__(self, url: str, *, durable: bool = True) -> None:
+    def __init__(self, url: str) -> None:
         self._url = make_url(url)
-        self._how = "" if durable else " STRATEGY file_copy"
         self._admin = Session(url)
         self.version = ""
         self.major = 0
@@ -81,7 +78,7 @@ class Server:
         name = f"kingpost_rehearsal_{secrets.token_hex(6)}"
         source = make_url(template).database if template else "template0"
         try:
-            self._admin.fetch(f'CREATE DATABASE {name} TEMPLATE "{source}"{self._how}')
+            self._admin.fetch(f'CREATE DATABASE {name} TEMPLATE "{source}"')
             for setting, value in _SETTINGS.items():
                 self._admin.fetch(f"ALTER DATABASE {name} SET {setting} = {value}")
             yield self._url.set(database=name).render_as_string(hide_password=False)
@@ -210,8 +207,7 @@ def running(
         driver: Literal["asyncpg", "psycopg"] = "asyncpg" if find_spec("asyncpg") else "psycopg"
         place = url if url is not None else given.url("postgres", driver) if given else ""
         try:
-            durable = given is None or given.durable
-            server = stack.enter_context(Server(place, durable=durable))
+            server = stack.enter_context(Server(place))
         except (OSError, DBAPIError) as error:
             reason = " ".join(str(getattr(error, "orig", error)).split())
             raise RehearsalError(f"no PostgreSQL answers at the URL: {reason}") from error
