@@ -100,7 +100,7 @@ class Probe:
     async def _round(self, wire: Wire) -> list[tuple[int, TrafficError]]:
         """One run of everything; the failures by number of the statement."""
         failures = []
-        await wire.run("BEGIN")
+        await wire.begin()
         await wire.run("SET CONSTRAINTS ALL IMMEDIATE")
         for number, statement in enumerate(self._statements):
             error = await _attempt(wire, number, sql := statement.sql)

@@ -69,6 +69,19 @@ class Wire:
             await self.close()
             await self.open()
 
+    async def begin(self) -> None:
+        """Begins a transaction, on a new connection if the server turns out to have hung up.
+
+        A server that has just been told to end a session does so a moment later.
+        """
+        try:
+            await self.run("BEGIN")
+        except Exception:  # each driver has its own errors of a lost connection
+            if not is_dead(self._driver):
+                raise
+            await self.reopen_if_dead()
+            await self.run("BEGIN")
+
     async def run(self, sql: str) -> None:
         """Sends a statement as it is; its rows are thrown away.
 
