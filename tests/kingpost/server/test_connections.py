@@ -73,6 +73,19 @@ def stopped(service: Service) -> Iterator[None]:
         service.signal(signal.SIGCONT)
 
 
+def wait_until_somebody_may_go(service: Service, busy: list[Connection]) -> None:
+    """When all were being answered, that is taken to be so for a moment."""
+    assert [connection.answer().body for connection in busy] == [b"released"] * len(busy)
+    service.wait_for(lambda: is_served(service.connect()))
+
+
+def is_served(newcomer: Connection) -> bool:
+    try:
+        return newcomer.send(GET).answer().status == 200
+    finally:
+        newcomer.close()
+
+
 def is_closed(connection: Connection) -> bool:
     try:
         return connection.rest() == b""
@@ -89,6 +102,18 @@ def test_the_one_that_was_idle_for_longest_makes_room(open_some):
     assert is_closed(longest)
     for connection in (new, *others):
         assert connection.send(GET).answer().status == 200
+
+
+def test_an_idle_one_whose_next_request_has_come_is_not_closed(service, open_some):
+    asks_again, *others = open_some(LIMIT, GET)
+    with stopped(service):
+        new = [service.connect().send(GET) for _ in range(LIMIT - 1)]
+        asks_again.send(GET)
+
+    assert all(connection.answer().status == 200 for connection in (asks_again, *new))
+    assert all(is_closed(connection) for connection in others)
+    for connection in new:
+        connection.close()
 
 
 @pytest.mark.parametrize("data", [b"", HALF], ids=["silent", "half a head"])
@@ -127,7 +152,7 @@ def test_while_all_are_being_answered_the_new_one_is_refused(service, open_some)
     busy.pop().close()
     service.wait_for(lambda: connected(service) == LIMIT - 1)
     open_some(1, b"GET /release/busy HTTP/1.1\r\n" + HOST + b"\r\n")
-    assert [connection.answer().body for connection in busy] == [b"released"] * len(busy)
+    wait_until_somebody_may_go(service, busy)
 
 
 @pytest.mark.parametrize("request_", [GET, WHOLE], ids=["GET", "POST"])
@@ -157,18 +182,7 @@ def test_whole_requests_beyond_the_limit_read_their_refusal(service, open_some):
     busy.pop().close()
     service.wait_for(lambda: connected(service) == LIMIT - 1)
     open_some(1, b"GET /release/all HTTP/1.1\r\n" + HOST + b"\r\n")
-
-
-def test_an_idle_one_whose_next_request_has_come_is_not_closed(service, open_some):
-    asks_again, *others = open_some(LIMIT, GET)
-    with stopped(service):
-        new = [service.connect().send(GET) for _ in range(LIMIT - 1)]
-        asks_again.send(GET)
-
-    assert all(connection.answer().status == 200 for connection in (asks_again, *new))
-    assert all(is_closed(connection) for connection in others)
-    for connection in new:
-        connection.close()
+    wait_until_somebody_may_go(service, busy)
 
 
 def test_an_upload_that_waits_for_its_client_goes_before_anybody_is_refused(open_some):
