@@ -161,7 +161,7 @@ class KeyAuthenticator:
                 revoked one, so that nothing can be learnt from it.
             AbnormalUsage: too many wrong keys came from this address.
         """
-        if not authorization:
+        if not authorization or not authorization[0].strip():
             raise Unauthenticated(_HOW, headers={"WWW-Authenticate": "Bearer"})
         digest = self._digest_of(authorization)
         known = self._accepted.get(digest)

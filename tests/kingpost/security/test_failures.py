@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from kingpost.context import RequestContext, current_request
-from kingpost.problems import Problem, Unavailable
+from kingpost.problems import Problem, Unauthenticated, Unavailable
 from kingpost.ratelimit import AbnormalUsage
 from kingpost.security import (
     FailedAuthentications,
@@ -159,6 +159,16 @@ async def test_a_request_without_a_key_is_no_attempt() -> None:
     world = World()
 
     assert {await world.outcome(None) for _ in range(20)} == {401}
+    assert len(world.failures) == 0
+
+
+async def test_an_empty_header_has_no_key_and_is_no_attempt() -> None:
+    world = World()
+
+    for value in ["", " "] * 10:
+        with asked_from("192.0.2.1"), pytest.raises(Unauthenticated) as refused:
+            await world.authenticator.authenticate([value])
+        assert refused.value.headers["WWW-Authenticate"] == "Bearer"
     assert len(world.failures) == 0
 
 
