@@ -84,7 +84,7 @@ class Patience:
         self.transport.forget()
 
     def watch_head(self) -> None:
-        """Bytes arrived; gives what is not complete of a head its time."""
+        """Gives what is not complete its time: a head, or the rest of an answered content."""
         if self._connection.in_head or not self._connection.is_answering():
             self.head.start()
 

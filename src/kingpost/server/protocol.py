@@ -115,7 +115,7 @@ class GuardedProtocol(HttpToolsProtocol):
             self._raw_bytes += len(data)
             if self._raw_bytes > self.limits.header_bytes + self.limits.url_bytes:
                 self.refusal.refuse(HeaderTooLarge())
-        if self.in_head or self._idle.since is None:
+        if self.in_head or self.in_body or self._idle.since is None:
             self.patience.watch_head()
 
     def leave_unread(self) -> None:
@@ -278,6 +278,8 @@ class GuardedProtocol(HttpToolsProtocol):
             self._idle.start()
             if not (self.in_body or self.in_head):
                 self._forget_request()
+            elif cast(Any, self.cycle) is not self.shedding.refused:  # the rest may have come
+                self.patience.watch_head()
 
     def _forget_request(self) -> None:
         """An idle connection keeps nothing."""

@@ -45,3 +45,11 @@ def test_a_rest_of_a_body_that_stalls_after_its_answer_closes_the_connection(ser
     assert connection.answer().body == b"ignored"
 
     assert connection.send(b"a").rest() == b""
+
+
+def test_a_rest_of_a_body_that_never_comes_closes_the_connection_after_the_same_time(service):
+    head = b"POST /ignore HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n"
+    connection = service.connect().send(head)
+
+    assert connection.answer().body == b"ignored"
+    assert connection.rest() == b""

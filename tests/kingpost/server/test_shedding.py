@@ -1,7 +1,7 @@
 """Too much at once: what is refused, what is not, and that it costs little."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any, cast
@@ -143,6 +143,19 @@ def test_content_that_follows_a_refusal_is_dropped(service: Service, crowd: Crow
     assert connection.answer().status == 503
 
     assert connection.send(b"abc" + GET % b"/livez").answer().status == 200
+
+
+def test_content_that_never_follows_a_refusal_closes_the_connection(
+    start: Callable[..., Service],
+) -> None:
+    service = start(max_requests=4, request_timeout=4, statement_timeout=3)
+    for _ in range(4):
+        service.connect().send(GET % b"/wait/all")
+    wait_until_in_flight(service, 4)
+    connection = service.connect().send(UPLOAD)
+
+    assert connection.answer().status == 503
+    assert connection.rest() == b""
 
 
 def test_many_that_come_together_are_each_refused(service: Service, crowd: Crowd) -> None:
