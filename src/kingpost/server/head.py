@@ -17,6 +17,7 @@ _HOST = re.compile(
 )
 _METHOD_THEN_TARGET = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+( |\Z)")
 _SCHEMES = (b"http", b"https")
+_HTTP_2 = b"PRI * HTTP/2"
 # Orchestrators probe by address, whatever the names the service answers to.
 _PROBES = (b"/livez", b"/readyz")
 
@@ -204,6 +205,8 @@ def explain(error: httptools.HttpParserError, start: bytes) -> Problem:
     Returns:
         501 for a method that could exist, otherwise 400.
     """
+    if start.startswith(_HTTP_2):
+        return BadRequest("This server speaks HTTP/1.1, not HTTP/2.")
     if isinstance(error, httptools.HttpParserInvalidMethodError):
         if not start or _METHOD_THEN_TARGET.match(start):
             return MethodNotImplemented()

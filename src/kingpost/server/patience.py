@@ -90,7 +90,10 @@ class Patience:
 
     def _head_late(self) -> None:
         if self._connection.in_head:
-            self._connection.refusal.refuse(RequestTimeout())
+            seconds = self._connection.limits.head_seconds
+            self._connection.refusal.refuse(
+                RequestTimeout(f"The head was not complete after {seconds:g} s.")
+            )
         elif not self._connection.is_answering():
             self._connection.transport.close()
 

@@ -152,7 +152,7 @@ class Server(uvicorn.Server):
             self.config.state.draining = not self.leaving
         self.config.encoded_headers.append((b"connection", b"close"))
         await self.on_tick(0)  # renews the default headers, without a pause
-        _log.info("draining", seconds=self._drain_seconds())
+        self._tell_drain()
         for connection in list(self.server_state.connections):
             if isinstance(connection, GuardedProtocol):
                 connection.drain()
@@ -160,6 +160,13 @@ class Server(uvicorn.Server):
         while not self._drained(time.monotonic() - begun):
             await asyncio.sleep(TICK_SECONDS)
             await self.on_tick(0)
+
+    def _tell_drain(self) -> None:
+        if self.leaving:
+            count = len(self.server_state.connections)
+            _log.info("leaving", connections=count, at_most_seconds=self._drain_seconds())
+        else:
+            _log.info("draining", seconds=self._drain_seconds())
 
     def _drain_seconds(self) -> float:
         settings = self.settings

@@ -42,6 +42,8 @@ def test_nothing_is_refused_or_lost_while_one_replaces_the_other(start: Start, p
             new = start(workers=2, handover=path, port=old.port, ops_port=old.ops_port)
             assert old.process.wait(30) == 0
             assert new.ops("/readyz").status_code == 200
+            assert "leaving" in old.text()
+            assert "draining" not in old.text()
             old = new
 
     assert set(journal) == {200}

@@ -210,6 +210,14 @@ def test_a_head_that_takes_too_long_is_408(service):
     answer = service.talk(GET + b"X: a")
 
     assert (answer.status, answer.problem) == (408, "request-timeout")
+    assert json.loads(answer.body)["detail"] == "The head was not complete after 2 s."
+
+
+def test_a_client_that_begins_with_http_2_is_told_what_is_spoken(service):
+    answer = service.talk(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(9))
+
+    assert (answer.status, answer.problem) == (400, "bad-request")
+    assert json.loads(answer.body)["detail"] == "This server speaks HTTP/1.1, not HTTP/2."
 
 
 def test_a_connection_that_only_sends_empty_lines_is_closed(service):
