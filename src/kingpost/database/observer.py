@@ -69,7 +69,10 @@ class Reporter:
 
     def answered(self, state: str | None, seconds: float, sql: str) -> None:
         """A statement was answered; see `DatabaseObserver.statement`."""
-        self.given_up(seconds)
+        request = current_request.get()  # as in `given_up`, without a call for each statement
+        if request is not None:
+            request.statements += 1
+            request.database_seconds += seconds
         self._observer.statement(state, seconds, sql)
         if seconds >= self._slow and sql:
             _SLOW.warning("a statement took %.3f s: %s", seconds, sql)

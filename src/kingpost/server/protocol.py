@@ -202,8 +202,9 @@ class GuardedProtocol(HttpToolsProtocol):
         self.patience.head.stop()
         keep_alive = version != "1.0" and self.parser.should_keep_alive()
         waits = self.is_answering()
-        if self.shedding.is_full() and not waits and path not in PATHS:
-            self.shedding.refuse_at_once(self, method.decode(), keep_alive)
+        shedding = self.shedding
+        if shedding.working >= shedding.most and not waits and path not in PATHS:
+            shedding.refuse_at_once(self, method.decode(), keep_alive)
             return
         scope = self._scopes.scope(method, version, path, query, self.headers)
         self.cycle = cycle = Cycle(self, scope, keep_alive=keep_alive)

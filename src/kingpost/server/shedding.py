@@ -111,15 +111,11 @@ class Shedding:
         """
         if scope["path"] in PATHS:
             return False
-        is_full = self.is_full()
+        is_full = self.working >= self.most
         if not is_full and not self._state.is_list(scope):
             return False
         self._note("any" if is_full else "list", scope["method"])
         return True
-
-    def is_full(self) -> bool:
-        """Whether the limit is reached: all but health is refused."""
-        return self.working >= self.most
 
     def refuse_at_once(self, connection: "GuardedProtocol", method: str, keep_alive: bool) -> None:
         """Refuses a request whose head was read, before there is a scope or a task for it.
