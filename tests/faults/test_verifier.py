@@ -218,3 +218,12 @@ def test_an_invariant_that_is_broken_is_reported(
 
     assert invariant in broken(run)
     assert all("canary" not in line for lines in broken(run).values() for line in lines)
+
+
+def test_a_probe_that_was_asked_before_a_fault_and_answered_in_it_is_true() -> None:
+    run = kept()
+    began, _ = run.outages[0]
+    asked = Probe(began - 0.1, "/readyz", 503, began + 0.9)
+    run.probes = [asked, Probe(began + 1, "/readyz", 503, began + 2), *run.probes]
+
+    assert "I8" not in broken(run)

@@ -125,13 +125,13 @@ def probes_tell_the_truth(run: Run) -> Iterator[str]:
 def _wrongly_ready(run: Run, probe: Probe) -> Iterator[str]:
     late, again = run.limits.ready_seconds, run.limits.ready_again_seconds
     down = any(start + late < probe.at and probe.answered < end for start, end in run.outages)
-    if down and probe.status == 200 and not _within(probe.at, run.doubtful, again):
+    if down and probe.status == 200 and not _within(probe, run.doubtful, again):
         yield f"/readyz was 200 at {probe.at:.1f} while the database was down"
 
 
 def _wrongly_not_ready(run: Run, probe: Probe) -> Iterator[str]:
     explained = [*run.outages, *run.doubtful]
-    if probe.status != 200 and not _within(probe.at, explained, run.limits.ready_again_seconds):
+    if probe.status != 200 and not _within(probe, explained, run.limits.ready_again_seconds):
         after = f"{probe.at - run.healed:.1f} s after the fault was over"
         yield f"/readyz was {probe.status} {after} while the database was up: {probe.why}"
 
@@ -206,5 +206,6 @@ def _alive_or_deleted(run: Run) -> set[str]:
     return alive | {row for _, row, action, _ in run.found.audit if action == "delete"}
 
 
-def _within(at: float, spans: list[tuple[float, float]], late: float) -> bool:
-    return any(start <= at <= end + late for start, end in spans)
+def _within(probe: Probe, spans: list[tuple[float, float]], late: float) -> bool:
+    """Whether it was asked in one of these times, or before it and answered in it."""
+    return any(start <= probe.answered and probe.at <= end + late for start, end in spans)
