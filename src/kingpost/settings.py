@@ -107,7 +107,7 @@ class ServiceSettings(BaseModel):
         False, description="an idempotent() route refuses what has no Idempotency-Key"
     )
     max_requests: int = Field(
-        352, ge=4, description="requests worked on at once; beyond it 503, for lists from 3/4 on"
+        352, ge=4, description="requests worked on at once; beyond it 503, for lists from 7/8 on"
     )
     rate_limit: int | None = Field(
         None, ge=1, le=1_000_000_000, description="requests of a key in a window; by default any"
