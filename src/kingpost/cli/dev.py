@@ -19,6 +19,7 @@ from kingpost.cli.serve import current_revisions, refuse_unknown
 from kingpost.migrations import upgrade
 from kingpost.migrations.difference import difference
 from kingpost.project import Project
+from kingpost.server.sockets import open_ports
 from kingpost.settings import ServiceSettings
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def _unwind(*_: object) -> NoReturn:
 
 def _serve(invocation: Invocation) -> None:
     project, listen = invocation.project, _listen_settings(invocation)
-    sockets = serving.listen(listen, project.env_prefix)
+    sockets = open_ports(listen, project.env_prefix)
     with invocation.settings_with_database() as complete, _database_kept(invocation):
         settings = complete.model_copy(update={"port": sockets[0].getsockname()[1]})
         _migrate(invocation, _url(settings))

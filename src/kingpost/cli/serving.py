@@ -14,25 +14,9 @@ from uvicorn.supervisors import ChangeReload
 
 from kingpost.project import Project
 from kingpost.server import Server
-from kingpost.server.sockets import open_ports, port_of
+from kingpost.server.sockets import port_of
 from kingpost.server.workers import Supervisor, Taken
 from kingpost.settings import ServiceSettings
-
-
-def listen(settings: ServiceSettings, prefix: str) -> list[socket.socket]:
-    """Opens the service's ports, before anything else is started.
-
-    Args:
-        settings: host and ports; port 0 takes a free one.
-        prefix: of the settings' names, for the message.
-
-    Returns:
-        The listening sockets, the API's first.
-
-    Raises:
-        BindError: a port is taken or cannot be used; the message is one line with the way out.
-    """
-    return open_ports(settings, prefix)
 
 
 def address(settings: ServiceSettings, sockets: list[socket.socket]) -> str:
