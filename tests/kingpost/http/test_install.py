@@ -8,31 +8,16 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import MetaData, text
 from starlette.types import ASGIApp, Receive, Scope, Send
+from tests.kingpost.http.installing import installed
 
 from kingpost.database import Database, DatabaseOptions
-from kingpost.http import Runtime, install
 from kingpost.middleware import Observe
-from kingpost.pagination import Cursors
-from kingpost.security import NoAuthentication
-from kingpost.server import State
 from kingpost.testing.lifespan import running
 
 
 @pytest.fixture
 def database(empty_database_url: str) -> Database:
     return Database(DatabaseOptions(url=empty_database_url), metadata=MetaData())
-
-
-def installed(app: FastAPI, database: Database) -> FastAPI:
-    runtime = Runtime(
-        database=database,
-        authenticator=NoAuthentication(),
-        cursors=Cursors(b"x" * 32),
-        max_body_bytes=1024,
-        state=State(),
-    )
-    install(app, runtime, request_timeout=5, docs=False, operations=True, development=True)
-    return app
 
 
 async def test_the_database_is_closed_after_the_lifespan_of_the_app(database: Database) -> None:

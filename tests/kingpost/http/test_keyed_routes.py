@@ -6,13 +6,11 @@ import pytest
 from fastapi import APIRouter, FastAPI
 from sqlalchemy import MetaData
 from sqlalchemy.orm import DeclarativeBase
+from tests.kingpost.http.installing import installed
 
 from kingpost.database import NAMING_CONVENTION, Database, DatabaseOptions, SessionMisuse
-from kingpost.http import Route, Runtime, idempotent, install, unkeyed
+from kingpost.http import Route, idempotent, unkeyed
 from kingpost.idempotency import Idempotency, IdempotencyKeyMixin
-from kingpost.pagination import Cursors
-from kingpost.security import NoAuthentication
-from kingpost.server import State
 
 
 class Base(DeclarativeBase):
@@ -38,16 +36,7 @@ def library(*dependencies: object, around: object = None, remembers: bool) -> Fa
     app.include_router(router, prefix="/v1", dependencies=[around] if around else [])
     database = Database(DatabaseOptions(url="postgresql+asyncpg:///x"), metadata=Base.metadata)
     idempotency = Idempotency(database, RememberedAnswer, secret=b"x" * 32, seconds=60)
-    runtime = Runtime(
-        database=database,
-        authenticator=NoAuthentication(),
-        cursors=Cursors(b"x" * 32),
-        max_body_bytes=1024,
-        state=State(),
-        idempotency=idempotency if remembers else None,
-    )
-    install(app, runtime, request_timeout=5, docs=False, operations=True, development=True)
-    return app
+    return installed(app, database, idempotency=idempotency if remembers else None)
 
 
 def test_a_route_that_promises_what_the_service_cannot_keep_stops_the_start() -> None:
