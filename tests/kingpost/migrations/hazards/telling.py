@@ -12,7 +12,7 @@ def check(servers: Servers, case: Case, major: int, rows: int = 1000) -> None:
     try:
         report = servers.rehearse(case, major, rows)
     except NotInstalled as reason:
-        pytest.skip(str(reason))
+        pytest.skip(str(reason))  # names the version and where it was looked for
 
     assert report.server.startswith(str(major))
     assert report.verdict is case.expected(major), told(report)
